@@ -1,0 +1,80 @@
+"""RunResult: what one run leaves behind in result.json, and nothing else; reading it needs only the standard library."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+FORMAT = 1
+"""Version of the run folder's layout; part of every run's id."""
+
+Metrics = dict[str, float | None]
+"""Figures by name (see mllc.evaluate); None where a figure is undefined."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run.
+
+    name            the row it belongs to in a report: the config's `name`, or the loss
+    settings        what a trial may differ in, flat: `loss.gamma`, `optimizer.lr`, `schedule`, `clip`, ...
+    shared          the other settings that distinguish comparisons: `epochs`, `batch_size`, `backbone.hidden`, ...
+    status          done, diverged (a loss, gradient or score that is not finite) or failed
+    monitor_value   the monitored figure on validation at the best epoch
+    val, test       figures of the best epoch; test is None until the run was scored on it
+    baselines       split -> all_zeros | all_ones | label_prior -> figures
+    threshold       the one threshold tuned on validation, on the scale of the scores
+    collapse        verdict (None, silent, flood, constant), first_epoch, last_epoch, ranks (True: silent but ranks)
+    data            fingerprint, split (its fingerprint), num_labels, samples per split, notes
+    """
+
+    run_id: str
+    name: str
+    dataset: str
+    backbone: str
+    loss: str
+    optimizer: str
+    seed: int
+    settings: dict[str, Any]
+    shared: dict[str, Any]
+    status: str
+    monitor: str
+    monitor_value: float | None = None
+    best_epoch: int | None = None
+    epochs: int = 0
+    val: Metrics | None = None
+    test: Metrics | None = None
+    baselines: dict[str, dict[str, Metrics]] = field(default_factory=dict)
+    threshold: float | None = None
+    collapse: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    message: str = ""
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """Strict JSON: a figure that is not finite becomes null."""
+        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunResult":
+        """The inverse of `to_json`; ValueError for anything that is not a result of this format."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            found = values.get("format") if isinstance(values, dict) else type(values).__name__
+            raise ValueError(f"format {found!r}, but this mllc reads format {FORMAT}")
+        unknown = values.keys() - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown fields {sorted(unknown)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

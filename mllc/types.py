@@ -1,0 +1,91 @@
+"""The values that travel between the rooms: data sets, label statistics, outputs and predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from torch import Tensor
+
+Outputs = Mapping[str, Tensor]
+"""What a model returns for a batch: `logits` (batch, labels) and, by name, the extra outputs (batch,) of an objective."""
+
+
+class Rows(Protocol):
+    """The inputs of a split: anything with a length that gives the rows at an index tensor (a Tensor is one)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Samples of one split.
+
+    inputs   rows of features, float32 (samples, features), or of images, uint8 (samples, channels, height, width)
+    targets  uint8 (samples, labels), 0 or 1
+    mask     bool (samples, labels), False where the target is unknown; None: all known
+    ids      one name a sample, as the source calls it (a path, or `train:12` for the 13th row)
+    """
+
+    inputs: Rows
+    targets: Tensor
+    ids: tuple[str, ...]
+    mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set as its reader found it; a split that the source does not have is None.
+
+    input_shape  of one sample: (features,) or (channels, height, width)
+    notes        what the reader did that its user should know (a column dropped, values imputed, a conflict resolved)
+    fingerprint  hex digest of the content: inputs, targets and label names of every split, and nothing else
+    """
+
+    kind: Literal["features", "images"]
+    label_names: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    train: Split
+    val: Split | None
+    test: Split | None
+    fingerprint: str
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, eq=False)
+class LabelStatistics:
+    """Statistics of the training split that losses and rules may ask for by name (the trait `needs`).
+
+    label_counts      positives of each label, float32 (labels,)
+    num_samples       samples of the training split
+    mean_cardinality  mean number of true labels per sample
+    """
+
+    label_counts: Tensor
+    num_samples: int
+    mean_cardinality: float
+
+    @property
+    def priors(self) -> Tensor:
+        """Share of samples in which each label is true, (labels,)."""
+        return self.label_counts / self.num_samples
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model says of a split, beside the truth.
+
+    scores     float32 (samples, labels), on the logit scale: the larger, the surer; order and ties decide every ranking
+    decisions  bool (samples, labels), by the objective's own rule
+    targets    uint8 (samples, labels)
+    mask       bool (samples, labels), False where unknown, or None
+    """
+
+    scores: Tensor
+    decisions: Tensor
+    targets: Tensor
+    mask: Tensor | None = None
