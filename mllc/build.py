@@ -1,0 +1,146 @@
+"""From a config to what it names: the part a cohort shares, and the replica of each of its trials."""
+
+import copy
+import inspect
+import json
+import math
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch.amp.grad_scaler import GradScaler
+
+from mllc import config, seeding
+from mllc.data.splits import carve, split_fingerprint
+from mllc.data.statistics import label_statistics
+from mllc.device import amp_dtype, pick_device
+from mllc.errors import DataError
+from mllc.evaluate import evaluate_baselines
+from mllc.feed import Feed
+from mllc.losses.best_constant import best_constant
+from mllc.losses.objective import Objective, build_objective
+from mllc.metrics.ranking import chance_average_precision
+from mllc.models.backbone import Backbone, split_frozen
+from mllc.models.model import Model, output_unit
+from mllc.models.weights import weights_fingerprint
+from mllc.result import Metrics
+from mllc.train import Replica
+from mllc.types import Dataset, LabelStatistics
+
+Config = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Shared:
+    """What the trials of a cohort share.
+
+    backbone      its trained stages; the frozen ones are in the feed
+    fingerprints  of the data, the split and the initial weights: part of every run's id
+    """
+
+    data: Dataset
+    statistics: LabelStatistics
+    backbone: Backbone
+    feed: Feed
+    fingerprints: dict[str, str]
+    allow: tuple[str, ...]
+    _baselines: dict[bool, dict[str, dict[str, Metrics]]] = field(default_factory=dict, init=False)
+    _constants: dict[str, float] = field(default_factory=dict, init=False)
+
+    def baselines(self, with_test: bool, shrinkage: float) -> dict[str, dict[str, Metrics]]:
+        """Figures of all zeros, all ones and the label prior on validation, and on test if asked."""
+        if with_test not in self._baselines:
+            test = self.feed.truth("test") if with_test else None
+            self._baselines[with_test] = evaluate_baselines(
+                self.feed.truth("val"), test, self.statistics, shrinkage=shrinkage
+            )
+        return self._baselines[with_test]
+
+    @property
+    def true_labels_per_sample(self) -> float:
+        """Mean number of true labels of a validation sample."""
+        return label_statistics(self.data.val).mean_cardinality
+
+    @property
+    def chance_map(self) -> float | None:
+        """The mAP that a random order has on validation, over labels with positives; None if there are none."""
+        truth = self.feed.truth("val")
+        found = chance_average_precision(truth.targets, truth.mask).nanmean().item()
+        return None if math.isnan(found) else found
+
+    def constant_loss(self, objective: Objective, loss: Config) -> float:
+        """The validation loss of the best per-label constant under `objective`, whose config is `loss`."""
+        key = json.dumps(loss, sort_keys=True)
+        if key not in self._constants:
+            truth = self.feed.truth("val")
+            self._constants[key] = best_constant(objective, truth.targets, truth.mask)[1]
+        return self._constants[key]
+
+
+def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
+    """Reads and splits the data, builds the backbone and freezes its front; nothing here depends on the loss."""
+    device = pick_device(conf["device"])
+    dataset, seed = conf["dataset"], conf["seed"]
+    name = dataset["name"]
+    loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], allow)
+    data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
+    if len(data.train) < 2:
+        raise DataError(f"dataset={name}: {len(data.train)} training samples are left; at least 2 are needed")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
+        backbone = config.build(conf["backbone"], data.input_shape, allow=allow, reserved=("freeze",))
+    frozen, trained = split_frozen(backbone.stages, conf["backbone"].get("freeze", "none"))
+    feed = Feed(
+        name,
+        data,
+        seed,
+        conf["batch_size"],
+        frozen.to(device),
+        device,
+        augment=dataset.get("augment") or {},
+        mean=backbone.mean,
+        std=backbone.std,
+        amp=amp_dtype(conf["amp"], device),
+        channels_last=conf["channels_last"],
+    )
+    fingerprints = {
+        "data": data.fingerprint,
+        "split": split_fingerprint(data),
+        "weights": weights_fingerprint(conf["backbone"].get("weights")),
+    }
+    statistics = label_statistics(data.train)
+    return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
+
+
+@lru_cache(maxsize=1)
+def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
+    """Reads a data set once for all the cohorts that follow each other on it."""
+    node = json.loads(dataset)
+    wanted = inspect.signature(config.target(node, allow=allow)).parameters
+    extra = {"cache": cache} if "cache" in wanted else {}
+    return config.build(node, allow=allow, reserved=("augment",), **extra)
+
+
+def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
+    """A fresh replica: label outputs and trained stages start the same for every trial of one seed."""
+    feed, width = shared.feed, shared.backbone.num_features
+    build_target = partial(config.target, allow=shared.allow)
+    objective = build_objective(build_target(conf["loss"]), conf["loss"]["name"], conf["loss"], shared.statistics)
+    seed = partial(seeding.derive, feed.name, feed.seed, "init")
+    labels = output_unit(width, len(shared.data.label_names), seed("labels"))
+    extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
+    model = Model(copy.deepcopy(shared.backbone.stages), labels, extra).to(feed.device)
+    if feed.channels_last and len(shared.data.input_shape) == 3:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = config.build(conf["optimizer"], allow=shared.allow)
+    fused = {"fused": True} if "fused" in inspect.signature(optimizer.func).parameters else {}
+    return Replica(
+        name,
+        model,
+        objective,
+        optimizer(model.parameters(), **fused),
+        config.build(conf["schedule"], allow=shared.allow),
+        GradScaler(feed.device.type, enabled=feed.amp is torch.float16),
+        clip=conf["clip"],
+    )

@@ -1,0 +1,51 @@
+"""A replica's state as named tensors and JSON, and back: weights, optimizer, scaler, history."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mllc.train import Replica
+
+
+def state_of(replica: Replica) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Everything that the next epoch depends on; random streams need nothing, they restart from (seed, epoch, step)."""
+    tensors = {f"model/{key}": value for key, value in replica.model.state_dict().items()}
+    numbers: dict[str, Any] = {}
+    for index, entries in replica.optimizer.state_dict()["state"].items():
+        for key, value in entries.items():
+            place = f"optimizer/{index}/{key}"
+            (tensors if isinstance(value, Tensor) else numbers)[place] = value
+    about = {
+        "history": replica.history,
+        "diverged": replica.diverged,
+        "optimizer": numbers,
+        "scaler": replica.scaler.state_dict(),
+    }
+    return tensors, about
+
+
+def restore(replica: Replica, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Puts a state from `state_of` into a freshly built replica of the same config."""
+    load_weights(replica, {key: value for key, value in tensors.items() if key.startswith("model/")})
+    state: dict[int, dict[str, Any]] = {}
+    for place, value in {**tensors, **about["optimizer"]}.items():
+        if place.startswith("optimizer/"):
+            _, index, key = place.split("/", 2)
+            state.setdefault(int(index), {})[key] = value
+    groups = replica.optimizer.state_dict()["param_groups"]
+    replica.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    replica.scaler.load_state_dict(about["scaler"])
+    replica.history[:] = about["history"]
+    replica.diverged = about["diverged"]
+
+
+def weights_of(replica: Replica) -> dict[str, Tensor]:
+    """The weights and buffers that the trial owns, by name."""
+    return {f"model/{key}": value for key, value in replica.model.state_dict().items()}
+
+
+@torch.no_grad()
+def load_weights(replica: Replica, tensors: dict[str, Tensor]) -> None:
+    """Puts weights from `weights_of` into a replica."""
+    replica.model.load_state_dict({key.removeprefix("model/"): value for key, value in tensors.items()})

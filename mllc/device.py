@@ -1,0 +1,48 @@
+"""The device to train on, the dtype of its mixed precision, and how much memory it has left."""
+
+import os
+
+import torch
+
+from mllc.errors import ConfigError, ModelError
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`; ModelError if it is not there."""
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda", 0) if found else torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ModelError(f"device={name}: type auto, cpu, cuda or cuda:N")
+    index = device.index or 0
+    if device.type == "cuda" and index >= found:
+        there = f"{found} CUDA devices, cuda:0 to cuda:{found - 1}" if found else "no CUDA device"
+        raise ModelError(f"device={name}: this machine has {there}; type device=cpu or device=auto")
+    return torch.device("cuda", index) if device.type == "cuda" else device
+
+
+def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
+    """The dtype of autocast: `auto` is bfloat16 on a GPU that has it, else float16, and off on a CPU."""
+    if amp == "auto":
+        if device.type == "cpu":
+            return None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if amp == "fp16" and device.type == "cpu":
+        raise ConfigError("amp=fp16 wants a CUDA device, and this run is on the CPU; type amp=off or amp=auto")
+    return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that is free on the device (for the CPU: what the system can hand out without swapping)."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo") as lines:
+            found = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+        return found << 10
+    except (OSError, StopIteration):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,145 @@
+"""Feed: what a cohort shares on the way from rows to features: order, augmentation, normalisation, frozen front."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mllc import seeding
+from mllc.data.augment import augment
+from mllc.data.batches import batches
+from mllc.types import Dataset, Rows, Split
+
+KEEP_BYTES = 4 << 30
+"""Features of a frozen front are kept in memory up to this size a split, else computed anew for each batch."""
+
+
+class Batch(NamedTuple):
+    """Features at the deepest frozen tensor, targets as floats, and the mask of known targets, on the device."""
+
+    features: Tensor
+    targets: Tensor
+    mask: Tensor | None
+
+
+class Sources(NamedTuple):
+    """Where batches are cut from: rows (inputs or kept features), targets and mask, on the device if they fit."""
+
+    rows: Rows
+    targets: Tensor
+    mask: Tensor | None
+    frozen: bool
+
+
+@dataclass(eq=False)
+class Feed:
+    """Batches of one data set for one seed; every trial of a cohort sees the same ones.
+
+    name       of the data set, for the seeds
+    seed       the repeat
+    frozen     the frozen front of the backbone (may be empty), on the device
+    augment    arguments of mllc.data.augment.augment; all zero: none
+    mean, std  of pixels, one a channel; empty: pixels as they are, in [0, 1]
+    amp        the dtype of autocast, or None
+    """
+
+    name: str
+    data: Dataset
+    seed: int
+    batch_size: int
+    frozen: nn.Sequential
+    device: torch.device
+    augment: Mapping[str, float] = field(default_factory=dict)
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    amp: torch.dtype | None = None
+    channels_last: bool = True
+    _sources: dict[str, Sources] = field(default_factory=dict, init=False)
+
+    @property
+    def steps(self) -> int:
+        """Batches of one training epoch."""
+        rest = len(self.data.train) % self.batch_size
+        return len(self.data.train) // self.batch_size + (rest > 1)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Training batches: order and augmentation depend on (data set, seed, epoch, step) alone."""
+        source = self._source("train")
+        order = seeding.generator(self.name, self.seed, "order", epoch)
+        for step, index in enumerate(batches(len(self.data.train), self.batch_size, order)):
+            yield self._batch(source, index, (epoch, step))
+
+    def split(self, name: str) -> Iterator[Batch]:
+        """All batches of a split in its own order, without augmentation."""
+        source = self._source(name)
+        for index in torch.arange(len(source.targets)).split(self.batch_size):
+            yield self._batch(source, index, None)
+
+    def truth(self, name: str) -> Sources:
+        """The targets and the mask of a split, on the device if they fit."""
+        return self._source(name)
+
+    def _batch(self, source: Sources, index: Tensor, augmented: tuple[int, int] | None) -> Batch:
+        rows = _take(source.rows, index, self.device)
+        targets = _take(source.targets, index, self.device)
+        mask = None if source.mask is None else _take(source.mask, index, self.device)
+        features = self._features(rows, augmented) if source.frozen else rows
+        return Batch(features, targets.float(), mask)
+
+    def _features(self, rows: Tensor, augmented: tuple[int, int] | None) -> Tensor:
+        images = rows.ndim == 4
+        if rows.dtype == torch.uint8:
+            rows = rows.float() / 255
+        if images and augmented is not None and any(self.augment.values()):
+            stream = seeding.generator(self.name, self.seed, "augment", *augmented)
+            rows = augment(rows, stream, **self.augment)  # type: ignore[arg-type]
+        if images and self.mean:
+            shape = (1, -1, 1, 1)
+            rows = (rows - rows.new_tensor(self.mean).view(shape)) / rows.new_tensor(self.std).view(shape)
+        if images and self.channels_last:
+            rows = rows.contiguous(memory_format=torch.channels_last)
+        if not len(self.frozen):
+            return rows
+        with torch.no_grad(), torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
+            return self.frozen(rows).float()
+
+    def _source(self, name: str) -> Sources:
+        if name not in self._sources:
+            split: Split | None = getattr(self.data, name)
+            assert split is not None, f"the data set was carved, so it has a {name} split"
+            self._sources[name] = self._open(split, augmented=name == "train" and any(self.augment.values()))
+        return self._sources[name]
+
+    def _open(self, split: Split, augmented: bool) -> Sources:
+        """Keeps the features of a frozen front where nothing random comes before it, and they are not too many."""
+        rows = _resident(split.inputs, self.device)
+        targets = _resident(split.targets, self.device)
+        mask = None if split.mask is None else _resident(split.mask, self.device)
+        if augmented or not len(self.frozen):
+            return Sources(rows, targets, mask, frozen=True)
+        first = self._features(_take(rows, torch.arange(1), self.device), None)
+        if first.nbytes * len(split) > KEEP_BYTES:
+            return Sources(rows, targets, mask, frozen=True)
+        parts = [
+            self._features(_take(rows, index, self.device), None)
+            for index in torch.arange(len(split)).split(self.batch_size)
+        ]
+        return Sources(torch.cat(parts), targets, mask, frozen=False)
+
+
+def _resident(rows: Any, device: torch.device) -> Any:
+    """Rows on the device if they are a tensor that takes at most a quarter of what is free there, else as they are."""
+    if device.type != "cuda" or not isinstance(rows, Tensor):
+        return rows
+    free, _ = torch.cuda.mem_get_info(device)
+    return rows.to(device) if rows.nbytes < free / 4 else rows
+
+
+def _take(rows: Rows, index: Tensor, device: torch.device) -> Tensor:
+    """rows[index] on the device, without waiting for the copy; `index` is on the CPU."""
+    if isinstance(rows, Tensor) and rows.device == device:
+        return rows[index.to(device, non_blocking=True)]
+    taken = rows[index]
+    return taken if device.type == "cpu" else taken.pin_memory().to(device, non_blocking=True)

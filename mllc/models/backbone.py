@@ -1,0 +1,55 @@
+"""Backbone: a network from inputs to a feature vector, as a row of stages that can be frozen from the front."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from mllc.errors import ModelError
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """Stages from inputs (batch, *input_shape) to features (batch, num_features).
+
+    mean, std  of the pixels (in [0, 1]) that the stages expect, one a channel; empty: pixels as they are
+    """
+
+    stages: nn.Sequential
+    num_features: int
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+def split_frozen(stages: nn.Sequential, freeze: str | int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Cuts `stages` into a frozen front (eval mode for good, no gradients) and a trained rest.
+
+    freeze  "none": all stages are trained; "all": none is; N: the last N stages that have weights are. The head, which
+            comes behind the backbone, is always trained.
+
+    A frozen batch norm keeps its running statistics: they would otherwise drift although no weight moves.
+    """
+    with_weights = [i for i, stage in enumerate(stages) if any(True for _ in stage.parameters())]
+    if freeze == "none":
+        first_trained = 0
+    elif freeze == "all":
+        first_trained = len(stages)
+    elif isinstance(freeze, int) and not isinstance(freeze, bool) and 1 <= freeze <= len(with_weights):
+        first_trained = with_weights[-freeze]
+    else:
+        raise ModelError(
+            f"backbone.freeze={freeze}: this backbone has {len(with_weights)} layers with weights; "
+            f"use none, all, or the number of last layers to train, 1 to {len(with_weights)}"
+        )
+    frozen, trained = stages[:first_trained], stages[first_trained:]
+    frozen.eval().requires_grad_(False)
+    return frozen, trained
+
+
+def require_images(name: str, input_shape: tuple[int, ...]) -> int:
+    """The number of channels of image inputs; ModelError where the inputs are feature vectors."""
+    if len(input_shape) != 3:
+        raise ModelError(
+            f"backbone={name} wants images, but the samples of this data set are vectors of {input_shape[0]} features; "
+            "use backbone=mlp or backbone=linear"
+        )
+    return input_shape[0]

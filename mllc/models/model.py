@@ -1,0 +1,35 @@
+"""Model: the part of a network that one trial owns: the trained stages, the label outputs, the extra outputs."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class Model(nn.Module):
+    """Trained stages, then one linear unit a label and one linear unit an extra output.
+
+    Each extra output is a module of its own, so that the label outputs start the same whatever the objective asks for.
+    """
+
+    def __init__(self, stages: nn.Sequential, labels: nn.Linear, extra: Mapping[str, nn.Linear]) -> None:
+        super().__init__()
+        self.stages = stages
+        self.labels = labels
+        self.extra = nn.ModuleDict(extra)
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Features (batch, ...) at the deepest frozen tensor -> `logits` (batch, labels) and extra outputs (batch,)."""
+        features = self.stages(inputs)
+        outputs = {name: unit(features).squeeze(1) for name, unit in self.extra.items()}
+        return {"logits": self.labels(features), **outputs}
+
+
+def output_unit(num_features: int, num_outputs: int, seed: int, bias: float | None = None) -> nn.Linear:
+    """A linear layer whose initial weights depend on `seed` alone; `bias` replaces its random initial bias."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unit = nn.Linear(num_features, num_outputs)
+    if bias is not None:
+        nn.init.constant_(unit.bias, bias)
+    return unit

@@ -1,0 +1,38 @@
+"""Trials to cohorts: which configs can share their decoding, augmentation, frozen features and batches."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+TRIAL_KEYS = frozenset({"loss", "optimizer", "schedule", "clip", "name"})
+"""Top-level config keys in which the trials of one cohort may differ; all others are the cohort's."""
+
+
+def shared_part(config: dict[str, Any]) -> dict[str, Any]:
+    """What a config shares with its cohort."""
+    return {key: value for key, value in config.items() if key not in TRIAL_KEYS}
+
+
+def cohorts(configs: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Groups configs that differ in `TRIAL_KEYS` only, in the order of first appearance; repeated configs count once.
+
+    >>> [[c["loss"] for c in group] for group in cohorts(
+    ...     [{"loss": "bce", "seed": 0}, {"loss": "bce", "seed": 1}, {"loss": "focal", "seed": 0}])]
+    [['bce', 'focal'], ['bce']]
+    """
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    for config in configs:
+        group = groups.setdefault(json.dumps(shared_part(config), sort_keys=True), {})
+        group.setdefault(json.dumps(config, sort_keys=True), config)
+    return [list(group.values()) for group in groups.values()]
+
+
+def chunks(trials: list[Any], most: int) -> list[list[Any]]:
+    """Cuts a cohort into equal parts of at most `most` trials.
+
+    >>> chunks([1, 2, 3, 4, 5], 3)
+    [[1, 2, 3], [4, 5]]
+    """
+    parts = -(-len(trials) // max(most, 1))
+    size = -(-len(trials) // max(parts, 1))
+    return [trials[start : start + size] for start in range(0, len(trials), max(size, 1))]

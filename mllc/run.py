@@ -1,0 +1,208 @@
+"""From configs to results: trains cohorts, keeps their folders, scores what was selected."""
+
+import gc
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+
+from mllc import checkpoint, config
+from mllc.build import Config, Shared, build_replica, share
+from mllc.device import available_bytes
+from mllc.environment import environment
+from mllc.evaluate import epoch_metrics
+from mllc.metrics.collapse import state
+from mllc.plan import TRIAL_KEYS, chunks, cohorts
+from mllc.result import RunResult
+from mllc.score import Trial, best_epoch, failed, finish
+from mllc.screen import Screen
+from mllc.selection import select
+from mllc.store import RunFolder, run_id
+from mllc.train import EpochEnd, Replica, Step, forward, train_step
+from mllc.train import train as train_loop
+
+
+def train(
+    configs: Sequence[Config], *, score_test: bool, screen: Screen, force: bool = False, allow: Sequence[str] = ()
+) -> list[RunResult]:
+    """Trains what is not done yet, cohort by cohort; with `score_test`, scores finished runs on test, once.
+
+    Returns the results in the order of `configs`. A run that fails is a result of status `failed`; the others go on.
+    """
+    results: dict[str, RunResult] = {}
+    for group in cohorts(configs):
+        shared = share(group[0], tuple(allow))
+        for note in shared.data.notes:
+            screen.note(note)
+        waiting = []
+        for conf, title in zip(group, titles(group), strict=True):
+            trial = _trial(conf, title, shared)
+            done = None if force else trial.folder.result()
+            if done is None or done.status == "failed" or (score_test and done.test is None and done.status == "done"):
+                waiting.append(trial)
+            else:
+                screen.note(f"{title} is done ({trial.folder.path}): skipped")
+                results[_key(conf)] = done
+        for part in chunks(waiting, _most_trials(waiting, shared)):
+            for trial, result in _halving(part, shared, score_test=score_test, screen=screen, force=force):
+                results[_key(trial.config)] = result
+    return [results[_key(conf)] for conf in configs]
+
+
+def sweep(
+    configs: Sequence[Config], *, by: str, screen: Screen, force: bool = False, allow: Sequence[str] = ()
+) -> list[RunResult]:
+    """Trains every config, selects the settings of each group on validation, and scores only those on test."""
+    results = train(configs, score_test=False, screen=screen, force=force, allow=allow)
+    chosen = {run.run_id for selected in select(results, by) for run in selected.runs if run.status == "done"}
+    picked = [conf for conf, result in zip(configs, results, strict=True) if result.run_id in chosen]
+    screen.note(f"scoring {len(picked)} of {len(configs)} runs on test: the settings selected on validation")
+    scored = {result.run_id: result for result in train(picked, score_test=True, screen=screen, allow=allow)}
+    return [scored.get(result.run_id, result) for result in results]
+
+
+def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[str]:
+    """Builds everything and runs one batch of each trial through step and rule; writes nothing; yields lines."""
+    for group in cohorts(configs):
+        shared = share(group[0], tuple(allow))
+        counts = {name: len(getattr(shared.data, name)) for name in ("train", "val", "test")}
+        yield (
+            f"{shared.feed.name}, seed {shared.feed.seed}: "
+            + ", ".join(f"{count} {name}" for name, count in counts.items())
+            + f" samples, {len(shared.data.label_names)} labels, {shared.statistics.mean_cardinality:.2f} true a sample"
+        )
+        batch = next(shared.feed.epoch(0))
+        for conf, title in zip(group, titles(group), strict=True):
+            replica = build_replica(conf, title, shared)
+            loss = train_step(replica, batch, shared.feed, 0, 0.0).item()
+            with torch.no_grad():
+                replica.objective.decide(forward(replica.model.eval(), batch, shared.feed))
+            weights = sum(p.numel() for p in replica.model.parameters())
+            yield f"  {title}: {weights:,} trained weights, loss of the first batch {loss:.4g}"
+
+
+def titles(group: Sequence[Config]) -> list[str]:
+    """How the trials of a cohort are called: the row's name, and the settings in which they differ."""
+    flat = [config.flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
+    names = [conf["name"] or conf["loss"]["name"] for conf in group]
+    differ = {
+        key
+        for one, name in zip(flat, names, strict=True)
+        for other, other_name in zip(flat, names, strict=True)
+        if name == other_name
+        for key in one.keys() | other.keys()
+        if one.get(key) != other.get(key)
+    }
+    return [
+        " ".join([name, *(f"{key}={values[key]}" for key in sorted(differ & values.keys()))])
+        for name, values in zip(names, flat, strict=True)
+    ]
+
+
+def _trial(conf: Config, title: str, shared: Shared) -> Trial:
+    identifier = run_id(config.identity(conf), shared.fingerprints)
+    name = conf["name"] or conf["loss"]["name"]
+    return Trial(conf, RunFolder.at(conf["out"], shared.feed.name, name, conf["seed"], identifier), identifier, title)
+
+
+def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:
+    """How many replicas fit beside each other: weights, gradients and two optimizer moments in half of what is free."""
+    if not waiting:
+        return 1
+    replica = build_replica(waiting[0].config, "", shared)
+    each = 4 * sum(p.numel() * p.element_size() for p in replica.model.parameters())
+    return max(1, available_bytes(shared.feed.device) // 2 // max(each, 1))
+
+
+def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[tuple[Trial, RunResult]]:
+    """Runs a cohort; where the GPU's memory does not hold it, halves of it, each continuing from its checkpoints."""
+    try:
+        return _run_cohort(part, shared, **options)
+    except torch.cuda.OutOfMemoryError as error:
+        reason = str(error).splitlines()[0]
+    gc.collect()
+    torch.cuda.empty_cache()
+    if len(part) == 1:
+        message = f"out of GPU memory with one trial ({reason}); type a smaller batch_size"
+        options["screen"].note(f"{part[0].title} failed: {message}")
+        return [(part[0], failed(part[0], shared, message))]
+    half = -(-len(part) // 2)
+    options["screen"].note(f"out of GPU memory with {len(part)} trials at once: going on with {half}")
+    options["force"] = False
+    return [pair for smaller in (part[:half], part[half:]) for pair in _halving(smaller, shared, **options)]
+
+
+def _run_cohort(
+    part: Sequence[Trial], shared: Shared, *, score_test: bool, screen: Screen, force: bool
+) -> list[tuple[Trial, RunResult]]:
+    with ExitStack() as locks:
+        replicas: dict[Replica, Trial] = {}
+        finished: dict[Replica, RunResult] = {}
+        for trial in part:
+            locks.enter_context(trial.folder.locked())
+            if force:
+                trial.folder.clear()
+            replica = build_replica(trial.config, trial.title, shared)
+            replicas[replica] = trial
+            done = trial.folder.result()
+            if done is not None and done.status == "done":
+                finished[replica] = done
+            else:
+                trial.folder.save_setup(trial.config, environment())
+                _resume(replica, trial, screen)
+        fresh = [replica for replica in replicas if replica not in finished]
+        if fresh:
+            _train(fresh, replicas, shared, screen)
+        return [
+            (trial, finish(replica, trial, shared, finished.get(replica), score_test))
+            for replica, trial in replicas.items()
+        ]
+
+
+def _resume(replica: Replica, trial: Trial, screen: Screen) -> None:
+    found = trial.folder.load_tensors("resume")
+    if found is not None:
+        checkpoint.restore(replica, *found)
+        screen.note(f"{trial.title}: continuing after epoch {replica.epoch}")
+
+
+def _train(replicas: Sequence[Replica], trials: dict[Replica, Trial], shared: Shared, screen: Screen) -> None:
+    conf = trials[replicas[0]].config
+    screen.cohort([r.name for r in replicas], conf["epochs"], f"{shared.feed.name}, seed {shared.feed.seed}")
+    for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
+        match event:
+            case Step(epoch, step, steps):
+                screen.step(epoch + 1, step, steps)
+            case EpochEnd(replica):
+                _keep(replica, trials[replica], screen)
+                _warn(replica, shared.true_labels_per_sample, screen)
+
+
+def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
+    """Writes what the end of an epoch leaves: the best weights first, then the state that refers to them."""
+    row = replica.history[-1]
+    if best_epoch(replica.history, trial.config["monitor"]) == replica.epoch:
+        trial.folder.save_tensors("checkpoint", checkpoint.weights_of(replica))
+    trial.folder.save_history(replica.history)
+    trial.folder.save_tensors("resume", *checkpoint.state_of(replica))
+    screen.epoch(replica.name, replica.epoch, row)
+
+
+def _warn(replica: Replica, true_labels: float, screen: Screen) -> None:
+    """Says it once when a trial diverges, and when it has been silent or flooding for two epochs."""
+    if replica.diverged:
+        screen.note(f"{replica.name} diverged in epoch {replica.epoch}: its loss or its scores are not finite")
+        return
+    predicted = [row["val_labels_per_sample"] for row in replica.history[-3:]]
+    states = [state(labels, true_labels) for labels in predicted]
+    if len(states) >= 2 and states[-1] == states[-2] != (states[-3] if len(states) > 2 else None):
+        screen.note(
+            f"{replica.name} is {states[-1]}: by its own rule it predicts {predicted[-1]:.3g} labels a sample "
+            f"where {true_labels:.3g} are true"
+        )
+
+
+def _key(conf: Config) -> str:
+    return json.dumps(conf, sort_keys=True)

@@ -1,0 +1,139 @@
+"""From a trained replica to its RunResult: best epoch, thresholds, figures, the verdict on collapse."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
+
+import torch
+
+from mllc import checkpoint, config
+from mllc.build import Config, Shared
+from mllc.data.statistics import label_statistics
+from mllc.errors import StoreError
+from mllc.evaluate import evaluate, per_label
+from mllc.metrics.collapse import EpochFacts, collapse
+from mllc.metrics.thresholds import tune_thresholds
+from mllc.monitors import MONITORS
+from mllc.plan import TRIAL_KEYS
+from mllc.result import RunResult
+from mllc.store import RunFolder
+from mllc.train import EpochRow, Replica, predict
+
+
+class Trial(NamedTuple):
+    """A config that waits for its run: where it goes and how the screen calls it."""
+
+    config: Config
+    folder: RunFolder
+    run_id: str
+    title: str
+
+
+def best_epoch(history: Sequence[EpochRow], monitor: str) -> int | None:
+    """The first epoch, counted from 1, with the best value of `monitor`; None if no epoch has one.
+
+    >>> best_epoch([{"val_map": 0.1}, {"val_map": 0.3}, {"val_map": 0.3}], "val_map")
+    2
+    """
+    sign = 1 if MONITORS[monitor] == "max" else -1
+    known = {epoch: sign * row[monitor] for epoch, row in enumerate(history, 1) if row.get(monitor) is not None}
+    return max(known, key=known.__getitem__) if known else None
+
+
+def finish(replica: Replica, trial: Trial, shared: Shared, done: RunResult | None, score_test: bool) -> RunResult:
+    """The result of a trained replica, or of a finished run that is now scored on test; written to its folder."""
+    if replica.diverged:
+        result = replace(_describe(trial, shared), status="diverged", **_spent(replica))
+    else:
+        result = done or _validated(replica, trial, shared)
+        found = trial.folder.load_tensors("checkpoint")
+        if found is None:
+            raise StoreError(
+                f"{trial.folder.path}/checkpoint.safetensors is missing or damaged; type --force to train the run again"
+            )
+        checkpoint.load_weights(replica, found[0])
+        result = _scored(replica, trial, shared, result, score_test)
+    trial.folder.save_result(result)
+    return result
+
+
+def _validated(replica: Replica, trial: Trial, shared: Shared) -> RunResult:
+    """The part of a result that comes from the history: the best epoch and the verdict on collapse."""
+    monitor = trial.config["monitor"]
+    best = best_epoch(replica.history, monitor)
+    assert best is not None, "a replica that did not diverge has validation figures"
+    verdict = collapse(
+        [
+            EpochFacts(int(row["epoch"]), row["val_labels_per_sample"], row["val_loss"], row["val_map"])
+            for row in replica.history
+        ],
+        reported_epoch=best,
+        true_labels_per_sample=shared.true_labels_per_sample,
+        chance_map=shared.chance_map,
+        constant_loss=shared.constant_loss(replica.objective, trial.config["loss"]),
+    )
+    return replace(
+        _describe(trial, shared),
+        monitor_value=replica.history[best - 1][monitor],
+        best_epoch=best,
+        collapse=asdict(verdict),
+        **_spent(replica),
+    )
+
+
+def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, score_test: bool) -> RunResult:
+    """Adds the figures on validation, whose predictions set the thresholds, and on test if asked."""
+    shrinkage = trial.config["thresholds"]["shrinkage"]
+    epoch = (result.best_epoch or 1) - 1
+    val, _ = predict(replica.model, replica.objective, shared.feed, "val", epoch)
+    thresholds = tune_thresholds(val.scores, val.targets, val.mask, shrinkage=shrinkage)
+    result = replace(
+        result,
+        val=evaluate(val, thresholds),
+        threshold=thresholds.global_,
+        baselines=shared.baselines(score_test, shrinkage),
+    )
+    if not score_test:
+        return result
+    test, _ = predict(replica.model, replica.objective, shared.feed, "test", epoch)
+    trial.folder.save_tensors(
+        "scores", {"scores": test.scores, "targets": test.targets, "decisions": test.decisions.to(torch.uint8)}
+    )
+    positives = {name: label_statistics(getattr(shared.data, name)).label_counts for name in ("train", "val", "test")}
+    rows = per_label(test, thresholds, shared.data.label_names, positives)
+    trial.folder.save_table("per_label.csv", rows)
+    return replace(result, test=evaluate(test, thresholds))
+
+
+def _describe(trial: Trial, shared: Shared) -> RunResult:
+    """The part of a result that is known before training."""
+    conf, data = trial.config, shared.data
+    flat = config.flat(config.identity(conf))
+    mine = {key: value for key, value in flat.items() if key.split(".")[0] in TRIAL_KEYS - {"name"}}
+    facts = {"fingerprint": shared.fingerprints["data"], "split": shared.fingerprints["split"]}
+    splits = {name: len(getattr(data, name)) for name in ("train", "val", "test")}
+    return RunResult(
+        run_id=trial.run_id,
+        name=conf["name"] or conf["loss"]["name"],
+        dataset=conf["dataset"]["name"],
+        backbone=conf["backbone"]["name"],
+        loss=conf["loss"]["name"],
+        optimizer=conf["optimizer"]["name"],
+        seed=conf["seed"],
+        settings=mine,
+        shared={key: value for key, value in flat.items() if key not in mine and key not in ("seed", "name")},
+        status="done",
+        monitor=conf["monitor"],
+        data={**facts, "num_labels": len(data.label_names), "samples": splits, "notes": list(data.notes)},
+    )
+
+
+def _spent(replica: Replica) -> dict[str, Any]:
+    return {"epochs": replica.epoch, "seconds": sum(row["seconds"] for row in replica.history)}
+
+
+def failed(trial: Trial, shared: Shared, message: str) -> RunResult:
+    result = replace(_describe(trial, shared), status="failed", message=message)
+    with trial.folder.locked():
+        trial.folder.save_result(result)
+    return result
