@@ -18,11 +18,11 @@ from mllc import __version__
 @cache
 def environment() -> dict[str, Any]:
     """Facts for environment.json; none of them is part of a run's id."""
-    packages = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "safetensors")
+    packages = ("torchvision", "numpy", "scikit-learn", "hydra-core", "safetensors")
     return {
         "mllc": __version__,
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "packages": {"torch": torch.__version__} | {name: importlib.metadata.version(name) for name in packages},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cpu_threads": torch.get_num_threads(),

@@ -1,11 +1,11 @@
 """The errors that mllc raises on purpose; each text says what was given, what is allowed and what to type.
 
-    MllcError           the command line prints it without a traceback and exits with `exit_code`
-    +-- ConfigError     an override, a config file or a combination of settings
-    +-- DataError       a data file, an image, a label, a split
-    +-- ModelError      a backbone, its weights, a device
-    +-- StoreError      a run folder: locked, unwritable, damaged, made by another version
-    +-- RunError        a run that failed although its input was fine (exit 1)
+MllcError           the command line prints it without a traceback and exits with `exit_code`
++-- ConfigError     an override, a config file or a combination of settings
++-- DataError       a data file, an image, a label, a split
++-- ModelError      a backbone, its weights, a device
++-- StoreError      a run folder: locked, unwritable, damaged, made by another version
++-- RunError        a run that failed although its input was fine (exit 1)
 """
 
 

@@ -197,7 +197,7 @@ def _warn(replica: Replica, true_labels: float, screen: Screen) -> None:
         return
     predicted = [row["val_labels_per_sample"] for row in replica.history[-3:]]
     states = [state(labels, true_labels) for labels in predicted]
-    if len(states) >= 2 and states[-1] == states[-2] != (states[-3] if len(states) > 2 else None):
+    if states[-1] and states[-2:] == [states[-1]] * 2 and states[:-2] != [states[-1]]:
         screen.note(
             f"{replica.name} is {states[-1]}: by its own rule it predicts {predicted[-1]:.3g} labels a sample "
             f"where {true_labels:.3g} are true"

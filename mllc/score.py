@@ -9,7 +9,7 @@ import torch
 from mllc import checkpoint, config
 from mllc.build import Config, Shared
 from mllc.data.statistics import label_statistics
-from mllc.errors import StoreError
+from mllc.errors import DataError, StoreError
 from mllc.evaluate import evaluate, per_label
 from mllc.metrics.collapse import EpochFacts, collapse
 from mllc.metrics.thresholds import tune_thresholds
@@ -61,7 +61,11 @@ def _validated(replica: Replica, trial: Trial, shared: Shared) -> RunResult:
     """The part of a result that comes from the history: the best epoch and the verdict on collapse."""
     monitor = trial.config["monitor"]
     best = best_epoch(replica.history, monitor)
-    assert best is not None, "a replica that did not diverge has validation figures"
+    if best is None:
+        raise DataError(
+            f"monitor={monitor} has no value in any epoch: no label is true in any validation sample; "
+            "type monitor=val_loss, or a larger split.val"
+        )
     verdict = collapse(
         [
             EpochFacts(int(row["epoch"]), row["val_labels_per_sample"], row["val_loss"], row["val_map"])
@@ -76,7 +80,7 @@ def _validated(replica: Replica, trial: Trial, shared: Shared) -> RunResult:
         _describe(trial, shared),
         monitor_value=replica.history[best - 1][monitor],
         best_epoch=best,
-        collapse=asdict(verdict),
+        collapse={**asdict(verdict), "others": [asdict(other) for other in verdict.others]},
         **_spent(replica),
     )
 

@@ -1,0 +1,295 @@
+"""Whole runs on a small sheet: pairing, resuming, skipping, selection before test, and what a folder holds."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from mllc import config, run
+from mllc.errors import DataError, StoreError
+from mllc.result import RunResult
+from mllc.score import best_epoch
+from mllc.store import RunFolder
+
+TINY = (
+    "dataset.samples=240",
+    "dataset.test_samples=80",
+    "dataset.grid=3",
+    "backbone.width=16",
+    "backbone.bottleneck=8",
+    "batch_size=64",
+    "epochs=2",
+)
+EVERYTHING_RANDOM = ("backbone.dropout=0.4", "dataset.augment.flip=0.5", "dataset.augment.crop=2", "schedule=one_cycle")
+LOSSES = "loss=bce,weighted_bce,focal,asymmetric,zlpr,softmax_ce,softmax_count,abs_kl"
+
+
+class Notes:
+    """A screen that keeps what it is told."""
+
+    def __init__(self):
+        self.notes, self.cohorts, self.steps, self.epochs = [], [], 0, []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def cohort(self, names, epochs, title):
+        self.cohorts.append(list(names))
+
+    def step(self, epoch, step, steps):
+        self.steps += 1
+
+    def epoch(self, name, epoch, metrics):
+        self.epochs.append((name, epoch))
+
+
+def trained(out, *overrides, test=True, **options):
+    screen = Notes()
+    configs = config.expand([*TINY, *overrides, f"out={out}"], None, preset=None)
+    return run.train(configs, score_test=test, screen=screen, **options), screen
+
+
+def folder_of(out, result):
+    (found,) = out.glob(f"*-{result.run_id}")
+    return found
+
+
+def state_of(out, result):
+    """Weights of the best epoch, history without times, and all figures of a run."""
+    folder = folder_of(out, result)
+    with (folder / "history.csv").open() as file:
+        history = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+    return load_file(folder / "checkpoint.safetensors"), history, replace(result, seconds=0.0)
+
+
+def assert_identical(first, second):
+    (weights, history, figures), (other_weights, other_history, other_figures) = first, second
+    assert weights.keys() == other_weights.keys()
+    assert all(torch.equal(weights[key], other_weights[key]) for key in weights)
+    assert history == other_history
+    assert figures == other_figures
+
+
+@pytest.mark.slow
+def test_a_trial_alone_and_in_a_cohort_of_eight_are_bit_identical(tmp_path):
+    together, screen = trained(tmp_path / "together", LOSSES, *EVERYTHING_RANDOM)
+    assert [len(names) for names in screen.cohorts] == [8]
+    for loss in LOSSES.partition("=")[2].split(","):
+        (alone,), _ = trained(tmp_path / "alone", f"loss={loss}", *EVERYTHING_RANDOM)
+        (paired,) = [result for result in together if result.loss == loss]
+        assert_identical(state_of(tmp_path / "together", paired), state_of(tmp_path / "alone", alone))
+
+
+def test_optimizers_and_schedules_share_a_cohort_without_touching_each_other(tmp_path):
+    optimizers = "optimizer=adam,adamw,adadelta,adagrad,rmsprop,sgd"
+    together, screen = trained(tmp_path / "together", optimizers, "clip=1.0", test=False)
+    assert [len(names) for names in screen.cohorts] == [6]
+    (alone,), _ = trained(tmp_path / "alone", "optimizer=adagrad", "clip=1.0", test=False)
+    (paired,) = [result for result in together if result.optimizer == "adagrad"]
+    assert_identical(state_of(tmp_path / "together", paired), state_of(tmp_path / "alone", alone))
+
+
+def test_every_loss_starts_from_the_same_label_outputs_on_the_same_split(tmp_path):
+    from mllc.build import build_replica, share
+
+    configs = config.expand([*TINY, LOSSES], None, preset=None)
+    shared = share(configs[0])
+    replicas = [build_replica(conf, "", shared) for conf in configs]
+    first = replicas[0].model.state_dict()
+    for replica in replicas:
+        state = replica.model.state_dict()
+        assert all(torch.equal(state[key], first[key]) for key in first), "extra outputs add keys, they change none"
+    again = share(configs[1])
+    assert again.fingerprints == shared.fingerprints
+    assert torch.equal(next(again.feed.epoch(0)).features, next(shared.feed.epoch(0)).features)
+    other = share(config.compose([*TINY, "seed=1"]))
+    assert other.fingerprints["split"] != shared.fingerprints["split"]
+    assert other.fingerprints["data"] == shared.fingerprints["data"]
+
+
+def test_stopped_after_any_epoch_it_continues_to_the_same_end(tmp_path, monkeypatch):
+    overrides = ("epochs=3", "optimizer=adam", "loss=softmax_count,zlpr", *EVERYTHING_RANDOM)
+    whole, _ = trained(tmp_path / "whole", *overrides)
+
+    class Stops(Notes):
+        def epoch(self, name, epoch, metrics):
+            super().epoch(name, epoch, metrics)
+            raise KeyboardInterrupt
+
+    configs = config.expand([*TINY, *overrides, f"out={tmp_path / 'parts'}"], None, preset=None)
+    for _ in range(6):  # one replica's epoch a time: the two are out of step on the way
+        with pytest.raises(KeyboardInterrupt):
+            run.train(configs, score_test=True, screen=Stops())
+    screen = Notes()
+    parts = run.train(configs, score_test=True, screen=screen)
+    assert screen.epochs == []
+    for one, other in zip(whole, parts, strict=True):
+        assert_identical(state_of(tmp_path / "whole", one), state_of(tmp_path / "parts", other))
+
+
+def test_finished_runs_are_skipped_and_force_runs_them_again(tmp_path):
+    first, _ = trained(tmp_path, "loss=bce,zlpr")
+    second, screen = trained(tmp_path, "loss=bce,zlpr,focal")
+    assert screen.cohorts == [["focal"]]
+    assert sum("skipped" in note for note in screen.notes) == 2
+    assert second[:2] == first
+    _, screen = trained(tmp_path, "loss=bce", force=True)
+    assert screen.cohorts == [["bce"]]
+
+
+def test_a_damaged_checkpoint_starts_over(tmp_path, monkeypatch):
+    (whole,), _ = trained(tmp_path / "whole")
+    (again,), _ = trained(tmp_path / "again")
+    folder = folder_of(tmp_path / "again", again)
+    (folder / "result.json").unlink()
+    (folder / "resume.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{damaged")
+    (again,), screen = trained(tmp_path / "again")
+    assert len(screen.epochs) == 2
+    assert_identical(state_of(tmp_path / "whole", whole), state_of(tmp_path / "again", again))
+
+
+def test_a_sweep_scores_only_the_selected_settings_on_test(tmp_path):
+    configs = config.expand([*TINY, "loss=bce,zlpr", "optimizer.lr=0.0001,0.01", "seed=0,1", f"out={tmp_path}"], None)
+    results = run.sweep(configs, by="loss", screen=Notes())
+    assert len(results) == 8
+    for loss in ("bce", "zlpr"):
+        mine = [result for result in results if result.loss == loss]
+        means = {
+            lr: sum(r.monitor_value for r in mine if r.settings["optimizer.lr"] == lr) / 2 for lr in (0.0001, 0.01)
+        }
+        for result in mine:
+            selected = result.settings["optimizer.lr"] == max(means, key=means.get)
+            assert (result.test is not None) == selected
+            assert (folder_of(tmp_path, result) / "scores.safetensors").exists() == selected
+            stored = RunResult.from_json((folder_of(tmp_path, result) / "result.json").read_text())
+            assert stored == result
+
+
+def test_scoring_later_gives_the_figures_of_scoring_at_once(tmp_path):
+    (at_once,), _ = trained(tmp_path / "at_once", *EVERYTHING_RANDOM)
+    (later,), _ = trained(tmp_path / "later", *EVERYTHING_RANDOM, test=False)
+    assert later.test is None
+    (later,), screen = trained(tmp_path / "later", *EVERYTHING_RANDOM)
+    assert screen.epochs == []
+    assert later.test == at_once.test
+    assert later.baselines == at_once.baselines
+
+
+def test_what_a_run_folder_holds(tmp_path):
+    from sklearn.metrics import average_precision_score, f1_score
+
+    (result,), _ = trained(tmp_path)
+    folder = folder_of(tmp_path, result)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        ".lock",
+        "checkpoint.safetensors",
+        "config.yaml",
+        "environment.json",
+        "history.csv",
+        "per_label.csv",
+        "result.json",
+        "scores.safetensors",
+    ]
+    found = {key: value.numpy() for key, value in load_file(folder / "scores.safetensors").items()}
+    labels = found["targets"].any(0)
+    oracle = average_precision_score(found["targets"][:, labels], found["scores"][:, labels], average="macro")
+    assert result.test["map"] == pytest.approx(oracle, abs=1e-9)
+    own = f1_score(found["targets"], found["decisions"], average="micro", zero_division=0)
+    assert result.test["micro_f1"] == pytest.approx(own, abs=1e-9)
+    tuned = f1_score(found["targets"], found["scores"] > result.threshold, average="micro", zero_division=0)
+    assert result.test["micro_f1_tuned"] == pytest.approx(tuned, abs=1e-9)
+    with (folder / "per_label.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 90
+    scored = [float(row["ap"]) for row in rows if row["ap"]]
+    assert sum(scored) / len(scored) == pytest.approx(result.test["map"], abs=1e-9)
+    assert yaml.safe_load((folder / "config.yaml").read_text())["loss"]["name"] == "bce"
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__
+    assert set(result.baselines) == {"val", "test"}
+    assert result.baselines["test"]["all_zeros"]["micro_f1"] == 0.0
+
+
+def test_a_trial_that_diverges_is_a_result_and_leaves_the_others_alone(tmp_path):
+    overrides = ("optimizer=sgd", "loss=weighted_bce", "optimizer.momentum=0", "optimizer.lr=1e30,0.01")
+    (diverged, kept), screen = trained(tmp_path / "both", *overrides)
+    assert (diverged.status, diverged.test, diverged.monitor_value) == ("diverged", None, None)
+    assert any("diverged" in note for note in screen.notes)
+    assert kept.status == "done"
+    (alone,), _ = trained(tmp_path / "alone", *overrides[:-1], "optimizer.lr=0.01")
+    assert_identical(state_of(tmp_path / "both", kept), state_of(tmp_path / "alone", alone))
+    _, screen = trained(tmp_path / "both", *overrides)
+    assert screen.cohorts == [], "a diverged run is done"
+
+
+def test_a_trial_that_answers_nothing_is_called_silent(tmp_path):
+    overrides = ("loss=bce", "loss.reduction=mean", "optimizer=sgd", "epochs=6", "batch_size=16")
+    (result,), screen = trained(tmp_path, *overrides)
+    assert result.collapse["verdict"] == "silent"
+    assert result.val["labels_per_sample"] < 0.01 * result.val["true_labels_per_sample"]
+    assert any("silent" in note for note in screen.notes)
+
+
+def test_the_second_process_stops(tmp_path):
+    (result,), _ = trained(tmp_path)
+    folder = folder_of(tmp_path, result)
+    (folder / "result.json").unlink()
+    with RunFolder(folder).locked(), pytest.raises(StoreError, match="is in use by process"):
+        trained(tmp_path)
+
+
+def test_the_best_epoch_is_the_first_best_one_in_the_direction_of_its_monitor():
+    history = [{"val_map": 0.2, "val_loss": 3.0}, {"val_map": 0.4, "val_loss": 1.0}, {"val_map": 0.4, "val_loss": 2.0}]
+    assert best_epoch(history, "val_map") == 2
+    assert best_epoch(history, "val_loss") == 2
+    assert best_epoch([{}, {"val_map": None}], "val_map") is None
+    assert best_epoch([{}, {"val_map": 0.0}], "val_map") == 2
+
+
+def test_a_cohort_too_large_for_the_gpu_is_halved_and_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
+    whole, _ = trained(tmp_path / "whole", "loss=bce,zlpr,focal")
+    real = run.train_loop
+
+    def small_gpu(replicas, *args, **options):
+        for number, event in enumerate(real(replicas, *args, **options)):
+            if len(replicas) > 1 and number == 6:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+            yield event
+
+    monkeypatch.setattr(run, "train_loop", small_gpu)
+    halved, screen = trained(tmp_path / "halved", "loss=bce,zlpr,focal")
+    assert [len(names) for names in screen.cohorts] == [3, 2, 1, 1, 1][: len(screen.cohorts)]
+    assert any("out of GPU memory with 3 trials at once: going on with 2" in note for note in screen.notes)
+    for one, other in zip(whole, halved, strict=True):
+        assert_identical(state_of(tmp_path / "whole", one), state_of(tmp_path / "halved", other))
+
+
+def test_one_trial_too_large_for_the_gpu_fails_and_is_tried_again_next_time(tmp_path, monkeypatch):
+    def no_gpu(*_, **__):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train_loop", no_gpu)
+        (result,), _ = trained(tmp_path)
+    assert result.status == "failed"
+    assert "smaller batch_size" in result.message
+    (result,), _ = trained(tmp_path)
+    assert result.status == "done"
+
+
+def test_a_monitor_without_a_value_is_said(tmp_path):
+    with pytest.raises(DataError, match="monitor=val_map has no value"):
+        trained(tmp_path, "dataset.samples=20", "dataset.mean_filled=0.000001", "split.val=0.2", "batch_size=4")
+
+
+def test_check_builds_everything_and_writes_nothing(tmp_path):
+    configs = config.expand([*TINY, "loss=bce,softmax_count", f"out={tmp_path / 'runs'}"], None, preset=None)
+    lines = list(run.check(configs))
+    assert len(lines) == 3
+    assert "loss of the first batch" in lines[1]
+    assert not (tmp_path / "runs").exists()
