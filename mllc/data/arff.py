@@ -1,0 +1,85 @@
+"""ARFF files of Mulan and MEKA: dense or sparse, one file a split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mllc.data.arff_features import features
+from mllc.data.arff_header import Header, read_header
+from mllc.data.arff_labels import label_places, targets
+from mllc.data.arff_rows import Table, read_rows
+from mllc.data.assemble import assemble
+from mllc.data.files import encoding, encoding_notes, existing_file
+from mllc.errors import DataError
+from mllc.types import Dataset, Split
+
+
+def arff(
+    *,
+    train: str,
+    test: str | None = None,
+    val: str | None = None,
+    labels: str | None = None,
+    num_labels: int | None = None,
+    standardize: bool = True,
+) -> Dataset:
+    """Dense or sparse ARFF files, one a split, with the same attributes.
+
+    labels       Mulan's XML file, which names the label attributes (they keep the order of the ARFF file); it wins over
+                 a `-C` in the header, which is often stale
+    num_labels   without an XML: n > 0 the first n attributes, n < 0 the last; None: the header's `-C` (MEKA)
+    standardize  numeric attributes of dense files get mean 0 and variance 1, by the training file; nominal attributes
+                 and sparse files are left as they are
+
+    Nominal features of two values become one column 0/1, others one column a value; one whose values all differ in
+    training is a row identifier and dropped. Missing features are imputed with the mean of the training file, missing
+    labels are unknown (Split.mask). What was done is told in Dataset.notes.
+    Raises DataError, naming file and line, for what cannot be understood.
+    """
+    files = {split: existing_file(path, f"dataset.{split}") for split, path in _given(train, val, test).items()}
+    parts = {split: _read(file) for split, file in files.items()}
+    first = parts["train"]
+    for part in parts.values():
+        _same_attributes(first, part)
+
+    attributes = first.header.attributes
+    headers = {files[split]: part.header for split, part in parts.items()}
+    tables = {split: part.table for split, part in parts.items()}
+    places, notes = label_places(headers, labels, num_labels)
+    inputs, told = features(tables, attributes, set(places), standardize)
+    splits = {}
+    for split, part in parts.items():
+        known, mask = targets(part.file, part.table, attributes, places)
+        if mask is not None:
+            told.append(f"{part.file.name}: {int((~mask).sum())} label entries are ? and taken as unknown")
+        splits[split] = Split(inputs[split], known, tuple(f"{split}:{row}" for row in range(len(known))), mask)
+        notes += encoding_notes(part.file, part.encoding)
+    return assemble("features", [attributes[place].name for place in places], notes=notes + told, **splits)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    file: Path
+    encoding: str
+    header: Header
+    table: Table
+
+
+def _given(train: str, val: str | None, test: str | None) -> dict[str, str]:
+    return {"train": train} | {split: path for split, path in (("val", val), ("test", test)) if path is not None}
+
+
+def _read(file: Path) -> _Part:
+    name = encoding(file)
+    with file.open(encoding=name) as stream:
+        lines = enumerate(stream, 1)
+        header = read_header(file, lines)
+        return _Part(file, name, header, read_rows(file, lines, header.attributes))
+
+
+def _same_attributes(first: _Part, other: _Part) -> None:
+    ours, theirs = first.header.attributes, other.header.attributes
+    for a, b in zip(ours, theirs, strict=False):
+        if (a.name, a.values) != (b.name, b.values):
+            raise DataError(f"{other.file}, line {b.line}: attribute {b}, but {first.file}, line {a.line} has {a}")
+    if len(ours) != len(theirs):
+        raise DataError(f"{other.file} has {len(theirs)} attributes, but {first.file} has {len(ours)}")

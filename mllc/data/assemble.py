@@ -1,0 +1,60 @@
+"""The last step of every reader: one check of what it read, notes on its labels, the fingerprint."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+
+from mllc.data.fingerprint import fingerprint
+from mllc.errors import DataError
+from mllc.types import Dataset, Split
+
+
+def assemble(
+    kind: Literal["features", "images"],
+    label_names: Sequence[str],
+    *,
+    train: Split,
+    val: Split | None = None,
+    test: Split | None = None,
+    notes: Iterable[str] = (),
+) -> Dataset:
+    """A Dataset of splits whose targets are columns of `label_names`.
+
+    Notes which labels are never true in training. Raises DataError for repeated or missing label names and for a split
+    without samples.
+    """
+    notes = list(notes)
+    names = tuple(label_names)
+    if not names:
+        raise DataError("the data set has no labels")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"label names occur more than once: {listed(repeated)}")
+    for title, split in (("training", train), ("validation", val), ("test", test)):
+        if split is not None and not len(split):
+            raise DataError(f"the {title} split has no samples")
+    silent = [name for name, true in zip(names, train.targets.any(dim=0).tolist(), strict=True) if not true]
+    if silent:
+        notes.append(f"{len(silent)} of {len(names)} labels are never true in training: {listed(silent)}")
+    return Dataset(
+        kind=kind,
+        label_names=names,
+        input_shape=tuple(train.inputs[torch.tensor([0])].shape[1:]),
+        train=train,
+        val=val,
+        test=test,
+        fingerprint=fingerprint(names, train, val, test),
+        notes=tuple(notes),
+    )
+
+
+def listed(names: Sequence[str], limit: int = 5) -> str:
+    """Names for a message: the first few, and how many more.
+
+    >>> listed(["sun", "sea", "sky"], limit=2)
+    "'sun', 'sea' and 1 more"
+    """
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

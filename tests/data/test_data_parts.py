@@ -1,0 +1,163 @@
+"""What readers and runs share: batches, augmentation, statistics, assembly, the fingerprint, the YAMLs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mllc.data.assemble import assemble
+from mllc.data.augment import augment
+from mllc.data.batches import batches
+from mllc.data.fingerprint import fingerprint
+from mllc.data.rows import Selected
+from mllc.data.statistics import label_statistics
+from mllc.errors import ConfigError, DataError
+from mllc.types import Split
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def split(inputs=None, targets=((1, 0), (0, 0), (1, 1)), mask=None):
+    rows = torch.tensor(targets, dtype=torch.uint8)
+    inputs = torch.arange(len(rows), dtype=torch.float32)[:, None] if inputs is None else inputs
+    return Split(inputs, rows, tuple(map(str, range(len(rows)))), mask)
+
+
+@given(st.integers(2, 200), st.integers(1, 70))
+def test_batches_cover_an_epoch(num_samples, batch_size):
+    parts = list(batches(num_samples, batch_size, seeded()))
+    seen = torch.cat(parts).tolist()
+    assert len(set(seen)) == len(seen)
+    assert all(len(part) == batch_size for part in parts[:-1])
+    if batch_size > 1:
+        assert all(len(part) > 1 for part in parts)
+        assert len(seen) == num_samples - (num_samples % batch_size == 1)
+
+
+def test_batches_are_shuffled_and_seeded():
+    one, again, other = (torch.cat(list(batches(100, 32, seeded(seed)))).tolist() for seed in (0, 0, 1))
+    assert one == again != other
+    assert sorted(one) == list(range(100)) != one
+
+
+def test_half_of_a_batch_is_flipped():
+    images = torch.arange(4, dtype=torch.uint8).expand(1000, 3, 2, 4)
+    flipped = augment(images, seeded(), flip=0.5)
+    turned = (flipped == images.flip(-1)).all((1, 2, 3))
+    assert ((flipped == images).all((1, 2, 3)) ^ turned).all()  # each image as a whole
+    assert turned.sum().item() == pytest.approx(500, abs=64)  # 4 standard deviations
+    assert flipped.dtype == torch.uint8
+    assert torch.equal(augment(images, seeded(), flip=1.0), images.flip(-1))
+
+
+def test_crops_are_shifts_filled_with_zeros():
+    images = torch.rand(200, 2, 5, 6) + 0.1
+    before = images.clone()
+    cropped = augment(images, seeded(), crop=2)
+    shifts = set()
+    for image, shifted in zip(images, cropped, strict=True):
+        padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
+        places = [(y, x) for y in range(5) for x in range(5) if torch.equal(padded[:, y : y + 5, x : x + 6], shifted)]
+        assert len(places) == 1
+        shifts.update(places)
+    assert len(shifts) == 25  # all of them occur
+    assert torch.equal(images, before)
+
+
+def test_augmentation_depends_on_the_generator_alone():
+    images = torch.rand(64, 1, 8, 8)
+    one, again, other = (augment(images, seeded(seed), flip=0.5, crop=1) for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert augment(images, seeded()) is images
+    # The draws do not follow the content: other images are moved the same way.
+    assert torch.equal(augment(images + 1, seeded(), flip=0.5), augment(images, seeded(), flip=0.5) + 1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_augmentation_is_the_same_on_a_gpu():
+    images = torch.rand(64, 3, 8, 8)
+    on_gpu = augment(images.cuda(), seeded(), flip=0.5, crop=2).cpu()
+    assert torch.equal(on_gpu, augment(images, seeded(), flip=0.5, crop=2))
+
+
+@pytest.mark.parametrize("settings", [{"flip": 1.5}, {"flip": -0.1}, {"crop": -1}])
+def test_augmentation_out_of_range(settings: dict[str, Any]):
+    with pytest.raises(ConfigError, match=f"dataset.augment.{next(iter(settings))}="):
+        augment(torch.zeros(1, 1, 2, 2), seeded(), **settings)
+
+
+def test_label_statistics():
+    statistics = label_statistics(split())
+    assert statistics.label_counts.tolist() == [2, 1]
+    assert statistics.label_counts.dtype == torch.float32
+    assert (statistics.num_samples, statistics.mean_cardinality) == (3, 1.0)
+    assert statistics.priors.tolist() == pytest.approx([2 / 3, 1 / 3])
+    masked = label_statistics(split(mask=torch.tensor([[False, True], [True, True], [True, True]])))
+    assert masked.label_counts.tolist() == [1, 1]
+    assert masked.mean_cardinality == pytest.approx(2 / 3)
+
+
+def test_counts_do_not_wrap():
+    assert label_statistics(split(targets=[(1, 0)] * 300)).label_counts.tolist() == [300, 0]
+
+
+def test_fingerprint_is_of_the_content():
+    names = ("a", "b")
+    base = fingerprint(names, split(), None, split())
+    assert fingerprint(names, split(), None, split()) == base
+    assert len(base) == 32
+    rows = torch.arange(3, dtype=torch.float32)[:, None]
+    assert fingerprint(names, split(Selected(rows, torch.arange(3))), None, split()) == base
+    mask = torch.ones(3, 2, dtype=torch.bool)
+    others = [
+        fingerprint(("a", "c"), split(), None, split()),
+        fingerprint(names, split(), split(), None),
+        fingerprint(names, split(rows.double()), None, split()),
+        fingerprint(names, split(rows.reshape(3, 1, 1)), None, split()),
+        fingerprint(names, split(rows.flip(0)), None, split()),
+        fingerprint(names, split(targets=[(1, 0), (0, 1), (1, 1)]), None, split()),
+        fingerprint(names, split(mask=mask), None, split()),
+    ]
+    assert len({base, *others}) == 1 + len(others)
+
+
+def test_assemble():
+    data = assemble("features", ["a", "b"], train=split(targets=[(1, 0), (0, 0)]), test=split(), notes=["said"])
+    assert data.notes == ("said", "1 of 2 labels are never true in training: 'b'")
+    assert data.input_shape == (1,)
+    with pytest.raises(DataError, match="label names occur more than once: 'a'"):
+        assemble("features", ["a", "a"], train=split())
+    with pytest.raises(DataError, match="no labels"):
+        assemble("features", [], train=split(targets=[(), ()]))
+    empty = Split(torch.zeros(0, 1), torch.zeros(0, 2, dtype=torch.uint8), ())
+    with pytest.raises(DataError, match="the validation split has no samples"):
+        assemble("features", ["a", "b"], train=split(), val=empty)
+
+
+def test_every_yaml_names_its_reader_and_settings():
+    import importlib
+    import inspect
+
+    files = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
+    assert {"arff", "digits", "images"} <= {file.stem for file in files}
+    for file in files:
+        node = yaml.safe_load(file.read_text())
+        module, _, name = node.pop("_target_").rpartition(".")
+        assert name == file.stem
+        node.pop("augment", None)
+        node.pop("defaults", None)
+        traits = node.pop("traits")
+        assert {"summary", "source", "kind", "backbone", "paths"} <= traits.keys()
+        assert traits["kind"] in ("features", "images")
+        assert set(traits["paths"]) <= node.keys()
+        reader = getattr(importlib.import_module(module), name)
+        # `cache` is where things are kept, not what they are: a setting of the run.
+        assert inspect.signature(reader).parameters.keys() - {"cache"} == node.keys()
