@@ -1,0 +1,24 @@
+"""Losses, decision rules and scores; needs nothing but torch.
+
+Every file NAME.py that holds a function NAME is exported: `mllc.losses.focal(logits, targets)`. A loss becomes a choice
+on the command line by conf/loss/NAME.yaml; nothing else has to be edited.
+
+    precision, checks            what every loss function starts with
+    rules, scores, counts        outputs -> decisions, outputs -> scores, the extra output `count`
+    objective                    a loss, its settings, its rule and its scores as one thing
+    best_constant                what an objective costs without looking at the input
+"""
+
+import importlib
+import pkgutil
+
+from mllc.losses.objective import Objective, build_objective
+
+__all__ = ["Objective", "build_objective"]
+
+for _name in (module.name for module in pkgutil.iter_modules(__path__)):
+    _function = getattr(importlib.import_module(f"{__name__}.{_name}"), _name, None)
+    if _function is not None:
+        # after the import, which has put the module here under the same name
+        globals()[_name] = _function
+        __all__ += [_name]
