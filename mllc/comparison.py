@@ -1,0 +1,190 @@
+"""RunResults -> the rows of a comparison: one a group with its chosen settings, and the baselines beside them."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import Any
+
+from mllc.errors import ConfigError
+from mllc.result import Metrics, RunResult
+from mllc.selection import Selected, select
+from mllc.suggest import did_you_mean
+
+BASELINES = ("all_zeros", "all_ones", "label_prior")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: the chosen settings of a group, averaged over seeds, or a baseline.
+
+    block        what the rows of one comparison have in common, see `mllc.selection.Selected`
+    group        the keys of `by` and this row's values; a baseline has its name in the first of them
+    name, loss   the row's name in the config, and its loss; of a baseline, the baseline's name
+    status       done, diverged or failed (if any of its runs did), or baseline; `statuses` has one a seed
+    split        what the figures are of: test; val where the chosen runs were not scored on test; None: no figures
+    metrics      mean over the seeds that are done; `std` is their sample standard deviation, None for one seed
+    collapsed    the commonest verdict of the runs that collapsed; None: none did
+    num_collapsed, ranks  how many collapsed; whether they all rank well, so that only their threshold is wrong
+    settings     all settings chosen; `chosen` has those that differ between the trials of the comparison
+    trials       number of runs the row was chosen from; `trials_failed` of them diverged or failed
+    tried        number of settings that these runs had; `too_few` of them did not compete, for others have more seeds
+    seconds      training time of all these runs
+    runs         the runs that the figures are of, by seed
+    """
+
+    dataset: str
+    backbone: str | None
+    name: str
+    loss: str
+    optimizer: str | None
+    seeds: tuple[int, ...]
+    status: str
+    split: str | None
+    metrics: Metrics
+    std: Metrics
+    block: dict[str, Any]
+    group: dict[str, Any]
+    statuses: tuple[str, ...] = ()
+    collapsed: str | None = None
+    num_collapsed: int = 0
+    ranks: bool | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    trials: int = 0
+    trials_failed: int = 0
+    tried: int = 0
+    too_few: int = 0
+    seconds: float = 0.0
+    runs: tuple[RunResult, ...] = ()
+
+
+def rows(results: Iterable[RunResult], by: str = "loss", metric: str = "map") -> list[Row]:
+    """The rows of each comparable block, the best `metric` first, its baselines last.
+
+    Rows that cannot be compared on test follow those that can: first those with a seed that diverged or failed, then
+    those not scored on test, then those without figures. ConfigError for a `metric` that no row has.
+    """
+    made: list[Row] = []
+    for _, group in groupby(select(results, by), key=lambda selected: selected.block):
+        block = list(group)
+        varying = _varying(run for selected in block for run in selected.trials)
+        trained = [_row(selected, varying) for selected in block]
+        made += [*sorted(trained, key=lambda row: _order(row, metric)), *_baselines(block, trained)]
+    known = {name for row in made for name in row.metrics}
+    if known and metric not in known:
+        raise ConfigError(
+            f"--metric {metric!r} is unknown{did_you_mean(metric, sorted(known))} Known: {', '.join(sorted(known))}"
+        )
+    return made
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether the best row has the smallest value."""
+    return metric.startswith(("hamming_loss", "never_predicted", "labels_skipped"))
+
+
+def _order(row: Row, metric: str) -> tuple[int, float, str]:
+    value = row.metrics.get(metric)
+    if value is None:
+        tier = 3
+    elif row.split != "test":
+        tier = 2
+    else:
+        tier = int(row.status != "done")
+    return tier, (value or 0.0) * (1 if lower_is_better(metric) else -1), str(row.group)
+
+
+def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
+    runs, first = selected.runs, selected.runs[0]
+    done = [run for run in runs if run.status == "done"]
+    split = "test" if done and all(run.test for run in done) else "val" if any(run.val for run in done) else None
+    figures = [(run.test if split == "test" else run.val) or {} for run in done] if split else []
+    collapses = [run.collapse for run in done if run.collapse.get("verdict")]
+    bad = [run.status for run in runs if run.status != "done"]
+    return Row(
+        dataset=first.dataset,
+        backbone=first.backbone,
+        name=first.name,
+        loss=first.loss,
+        optimizer=first.optimizer,
+        seeds=tuple(run.seed for run in runs),
+        status="diverged" if "diverged" in bad else "failed" if bad else "done",
+        split=split,
+        metrics=_over_seeds(figures, _mean),
+        std=_over_seeds(figures, _std),
+        block=selected.block,
+        group=selected.group,
+        statuses=tuple(run.status for run in runs),
+        collapsed=Counter(c["verdict"] for c in collapses).most_common(1)[0][0] if collapses else None,
+        num_collapsed=len(collapses),
+        ranks=all(c.get("ranks") for c in collapses) if collapses else None,
+        settings=selected.settings,
+        chosen={
+            key: value
+            for key, value in selected.settings.items()
+            if (_scope(key, first.loss), key) in varying and selected.group.get(key) != value
+        },
+        trials=len(selected.trials),
+        trials_failed=sum(run.status != "done" for run in selected.trials),
+        tried=selected.tried,
+        too_few=selected.too_few,
+        seconds=sum(run.seconds for run in selected.trials),
+        runs=runs,
+    )
+
+
+def _baselines(block: Sequence[Selected], trained: Sequence[Row]) -> list[Row]:
+    """The baselines on the split that the rows are scored on, averaged over seeds (whose splits may differ)."""
+    split = "test" if any(row.split == "test" for row in trained) else "val"
+    by_seed = {run.seed: run for selected in block for run in selected.trials if run.baselines.get(split)}
+    runs = [by_seed[seed] for seed in sorted(by_seed)]
+    return [
+        Row(
+            dataset=runs[0].dataset,
+            backbone=block[0].block.get("backbone"),
+            name=name,
+            loss=name,
+            optimizer=None,
+            seeds=tuple(by_seed),
+            status="baseline",
+            split=split,
+            metrics=_over_seeds(figures, _mean),
+            std=_over_seeds(figures, _std),
+            block=block[0].block,
+            group=dict.fromkeys(block[0].group) | {next(iter(block[0].group)): name},
+        )
+        for name in BASELINES
+        if (figures := [run.baselines[split][name] for run in runs if name in run.baselines[split]])
+    ]
+
+
+def _varying(runs: Iterable[RunResult]) -> set[tuple[str, str]]:
+    """(scope, key) of the settings of which the trials have several values."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for run in runs:
+        for key, value in {"loss": run.loss, "optimizer": run.optimizer, **run.shared, **run.settings}.items():
+            values.setdefault((_scope(key, run.loss), key), set()).add(json.dumps(value, sort_keys=True))
+    return {pair for pair, found in values.items() if len(found) > 1}
+
+
+def _scope(key: str, loss: str) -> str:
+    """A loss's own settings differ from those of other losses by nature: they are compared within one loss."""
+    return loss if key.startswith("loss.") else ""
+
+
+def _over_seeds(figures: Sequence[Metrics], summary: Any) -> Metrics:
+    names = dict.fromkeys(name for one in figures for name in one)
+    return {name: summary([one.get(name) for one in figures]) for name in names}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return fmean(known) if known and len(known) == len(values) else None
+
+
+def _std(values: Sequence[float | None]) -> float | None:
+    return stdev(v for v in values if v is not None) if len(values) > 1 and _mean(values) is not None else None

@@ -1,0 +1,161 @@
+"""The sentences around a comparison: what it is of, what its figures mean, and what they do not say."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mllc.comparison import Row
+
+COLLAPSE = {
+    "silent": "its own rule predicts under 1 % of the true number of labels",
+    "flood": "its own rule predicts over 10 times the true number of labels",
+    "constant": "its validation loss was never below that of the best constant answer",
+}
+
+
+def title(block: Sequence[Row], blocks: Sequence[Sequence[Row]]) -> str:
+    """One line: the data, the backbone, and what tells this block from the others."""
+    row = block[0]
+    data = row.runs[0].data if row.runs else {}
+    parts = [f"{data['num_labels']} labels"] if "num_labels" in data else []
+    if isinstance(data.get("samples"), dict):
+        parts.append(", ".join(f"{count} {split}" for split, count in data["samples"].items()) + " samples")
+    parts += [f"backbone {row.block['backbone']}"] if "backbone" in row.block else []
+    known = {"dataset", "backbone", "fingerprint"}
+    own = {key: row.block.get(key) for other in blocks for key in other[0].block if key not in known}
+    parts += [
+        f"{key} {value}"
+        for key, value in own.items()
+        if value is not None and any(other[0].block.get(key) != value for other in blocks)
+    ]
+    return f"{row.dataset}: " + "; ".join(parts) if parts else row.dataset
+
+
+def notes(block: Sequence[Row]) -> list[str]:
+    """The sentences under the table of one block, the most important first."""
+    trained = [row for row in block if row.status != "baseline"]
+    zeros = next((row for row in block if row.name == "all_zeros" and row.status == "baseline"), None)
+    split = "test" if any(row.split == "test" for row in trained) else "val"
+    scored = [row for row in trained if row.split == split]
+    found = [_what(trained, split), _threshold(scored), _hamming(scored, zeros)]
+    found += [_collapse(trained), _failures(trained), _untested(trained), _tuning(trained), _pairing(trained)]
+    return [text for text in found if text]
+
+
+def count(number: int, noun: str) -> str:
+    """
+    >>> count(1, "run"), count(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _what(trained: Sequence[Row], split: str) -> str:
+    seeds = sorted({seed for row in trained for seed in row.seeds})
+    monitor = trained[0].runs[0].monitor
+    where = "test, scored once" if split == "test" else "VALIDATION (nothing was scored on test)"
+    if len(seeds) == 1:
+        spread = f"One seed ({seeds[0]}): no spread is known, so differences may be chance."
+    else:
+        spread = (
+            f"±: standard deviation over {len(seeds)} seeds; it is the spread of training on this data, "
+            "and says nothing of other data."
+        )
+    return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
+
+
+def _threshold(scored: Sequence[Row]) -> str:
+    found = [(row.metrics.get("micro_f1"), row.metrics.get("micro_f1_tuned"), label(row)) for row in scored]
+    pairs = [(own, tuned, name) for own, tuned, name in found if own is not None and tuned is not None]
+    if len(pairs) < 2:
+        return ""
+    own, tuned, _ = zip(*pairs, strict=True)
+    gap, rest = max(own) - min(own), max(tuned) - min(tuned)
+    removed = f"removes {100 * (1 - rest / gap):.0f} % of the gap" if rest < gap else "removes none of the gap"
+    before, after, name = max(pairs, key=lambda pair: pair[1] - pair[0])
+    return (
+        f"The threshold alone: micro-F1 spans {min(own):.2f} to {max(own):.2f} by the rows' own rules and "
+        f"{min(tuned):.2f} to {max(tuned):.2f} with one threshold tuned on validation: tuning it {removed}"
+        + (f", and helps {name} most ({before:.2f} to {after:.2f})." if after > before else ".")
+    )
+
+
+def _hamming(scored: Sequence[Row], zeros: Row | None) -> str:
+    nothing = zeros.metrics.get("hamming_loss") if zeros else None
+    losses = [loss for row in scored if (loss := row.metrics.get("hamming_loss")) is not None]
+    if nothing is None or not losses:
+        return ""
+    worse = sum(loss > nothing for loss in losses)
+    return (
+        f"Predicting nothing has a Hamming loss of {nothing:.3g}: "
+        f"{worse or 'none'} of {count(len(losses), 'trained row')} did worse, by their own rules."
+    )
+
+
+def _collapse(trained: Sequence[Row]) -> str:
+    kinds = dict.fromkeys(row.collapsed for row in trained if row.collapsed)
+    text = "; ".join(f"{kind}: {COLLAPSE.get(kind, 'collapsed')}" for kind in kinds)
+    ranks = "; *: it ranks well, so only its threshold is wrong" if any(row.ranks for row in trained) else ""
+    return f"Collapse. {text}{ranks}." if text else ""
+
+
+def _failures(trained: Sequence[Row]) -> str:
+    bad = [row for row in trained if row.trials_failed]
+    if not bad:
+        return ""
+    text = _listed(bad, lambda row: f"{row.trials_failed} of {row.trials}")
+    seeds = " !: seeds of the chosen settings are missing from its figures." if any(_partial(r) for r in bad) else ""
+    return f"Diverged or failed trials (each counted as the worst when settings were chosen): {text}.{seeds}"
+
+
+def _untested(trained: Sequence[Row]) -> str:
+    waiting = [row for row in trained if row.split == "val"]
+    if not waiting or len(waiting) == len(trained):
+        return ""
+    return (
+        f"†: {count(len(waiting), 'row')} not scored on test; the figures are of validation, which chose the "
+        "settings, and flatter. The sweep's own command with this --by scores them and repeats nothing."
+    )
+
+
+def _tuning(trained: Sequence[Row]) -> str:
+    text = ""
+    if len({row.tried for row in trained}) > 1:
+        tried = _listed(sorted(trained, key=lambda row: row.tried), lambda row: str(row.tried))
+        text = f"Unequal chances (number of settings tried): {tried}. "
+    few = [row for row in trained if row.too_few]
+    if few:
+        text += f"Settings with fewer seeds than others did not compete: {_listed(few, lambda row: str(row.too_few))}. "
+    if trained[0].runs[0].monitor == "val_loss" and any(_has_own_settings(row) for row in trained):
+        text += "val_loss chose between settings that change the loss itself: its values do not compare. "
+    return text.strip()
+
+
+def _pairing(trained: Sequence[Row]) -> str:
+    if len({row.seeds for row in trained}) > 1:
+        return "The rows have different seeds: " + _listed(trained, lambda row: " ".join(map(str, row.seeds))) + "."
+    splits: dict[int, set[Any]] = {}
+    for run in (run for row in trained for run in row.runs):
+        splits.setdefault(run.seed, set()).add(run.data.get("split"))
+    unpaired = [str(seed) for seed, found in splits.items() if len(found) > 1]
+    return f"Not paired: for seed {', '.join(unpaired)} the rows were trained on different splits." if unpaired else ""
+
+
+def _partial(row: Row) -> bool:
+    return row.status in ("diverged", "failed")
+
+
+def _has_own_settings(row: Row) -> bool:
+    return any(key.startswith("loss") for key in row.chosen)
+
+
+def _listed(rows: Sequence[Row], text: Callable[[Row], str]) -> str:
+    """`bce, focal: 3; zlpr: 2`: the rows' labels, those of the same text together."""
+    same: dict[str, list[str]] = {}
+    for row in rows:
+        same.setdefault(text(row), []).append(label(row))
+    return "; ".join(f"{', '.join(names)}: {value}" for value, names in same.items())
+
+
+def label(row: Row) -> str:
+    """What a row is called: its values of `by`."""
+    return " ".join(str(value) for value in row.group.values() if value is not None)

@@ -1,0 +1,135 @@
+"""Which settings a row of a comparison stands for: runs -> blocks -> groups -> the settings that validation chose."""
+
+import json
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from mllc.errors import ConfigError
+from mllc.monitors import MONITORS
+from mllc.result import RunResult
+from mllc.suggest import did_you_mean
+
+FIELDS = ("name", "loss", "optimizer", "backbone", "dataset", "monitor", "seed", "run_id")
+"""Fields of a RunResult that `by` may name, beside the keys of its `settings` and `shared`."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The settings chosen for one group.
+
+    block     what the compared groups have in common: data, backbone, monitor and the shared settings
+    group     the keys of `by` with this group's values
+    settings  what was chosen: loss, optimizer and every setting that is neither in `block` nor in `group`
+    runs      the runs of the chosen settings, one a seed, by seed
+    trials    every run of the group, the chosen ones among them
+    tried     how many settings the group's trials had
+    too_few   how many of them did not compete, because others have more seeds
+    """
+
+    block: dict[str, Any]
+    group: dict[str, Any]
+    settings: dict[str, Any]
+    runs: tuple[RunResult, ...]
+    trials: tuple[RunResult, ...]
+    tried: int
+    too_few: int
+
+
+def select(results: Iterable[RunResult], by: str = "loss") -> list[Selected]:
+    """For each group, the settings with the best mean of the monitor on validation over their seeds.
+
+    by  keys separated by commas: a field (loss, optimizer, backbone, ...) or a setting (`loss.gamma`, `batch_size`).
+        `loss` is the row's name, which is the loss unless the config named the row.
+
+    Groups are compared within a block (same data, backbone, monitor and shared settings, those in `by` apart).
+    Only the settings with the most seeds compete: a mean of one lucky seed would beat a mean of three. A run that
+    diverged or failed counts as the worst value there is, so settings with fewer of them come first. Ties go to the
+    settings that come first in alphabetical order. Raises ConfigError for a key that no run has.
+    """
+    results = list(results)
+    keys = group_keys(by, results)
+    blocks: dict[str, dict[str, list[RunResult]]] = {}
+    for result in results:
+        groups = blocks.setdefault(_canonical(block_of(result, keys)), {})
+        groups.setdefault(_canonical(_group_of(result, keys)), []).append(result)
+    return [_choose(trials, keys) for groups in blocks.values() for trials in groups.values()]
+
+
+def group_keys(by: str, results: Iterable[RunResult]) -> tuple[str, ...]:
+    """The keys in `by`, checked against what the runs have.
+
+    >>> group_keys("loss, optimizer", [])
+    ('loss', 'optimizer')
+    """
+    keys = tuple(dict.fromkeys(key.strip() for key in by.split(",") if key.strip()))
+    known = set(FIELDS).union(*(result.settings.keys() | result.shared.keys() for result in results))
+    for key in keys or (by,):
+        if key not in known:
+            raise ConfigError(
+                f"--by {key!r}: no run has it{did_you_mean(key, sorted(known))} Known: {', '.join(sorted(known))}"
+            )
+    return keys
+
+
+def block_of(result: RunResult, keys: Collection[str]) -> dict[str, Any]:
+    """What a run must share with another to be compared with it under `keys`."""
+    fixed = {"dataset": result.dataset, "fingerprint": result.data.get("fingerprint"), "monitor": result.monitor}
+    return fixed | {key: value for key, value in _shared(result).items() if not _freed(key, keys)}
+
+
+def _group_of(result: RunResult, keys: Collection[str]) -> dict[str, Any]:
+    return {key: _value(result, key) for key in keys}
+
+
+def _settings_of(result: RunResult, keys: Collection[str]) -> dict[str, Any]:
+    freed = {key: value for key, value in _shared(result).items() if _freed(key, keys)}
+    settings = {"optimizer": result.optimizer, **result.settings, **freed}
+    return {"loss": result.loss} | {key: value for key, value in settings.items() if key not in keys}
+
+
+def _shared(result: RunResult) -> dict[str, Any]:
+    return {"backbone": result.backbone, **result.shared}
+
+
+def _freed(key: str, keys: Collection[str]) -> bool:
+    """Whether a shared key may differ within a block: it is compared, or belongs to the backbones that are."""
+    return key in keys or ("backbone" in keys and key.startswith("backbone."))
+
+
+def _value(result: RunResult, key: str) -> Any:
+    if key in FIELDS:
+        return getattr(result, "name" if key == "loss" else key)
+    return result.settings.get(key, result.shared.get(key))
+
+
+def _choose(trials: list[RunResult], keys: Collection[str]) -> Selected:
+    candidates: dict[str, dict[int, RunResult]] = {}
+    for run in sorted(trials, key=lambda run: (run.seed, run.test is None, run.run_id)):
+        candidates.setdefault(_canonical(_settings_of(run, keys)), {}).setdefault(run.seed, run)
+    most = max(len(runs) for runs in candidates.values())
+    competing = {text: list(runs.values()) for text, runs in candidates.items() if len(runs) == most}
+    runs = competing[min(competing, key=lambda text: (*_rank(competing[text]), text))]
+    return Selected(
+        block=block_of(runs[0], keys),
+        group=_group_of(runs[0], keys),
+        settings=_settings_of(runs[0], keys),
+        runs=tuple(runs),
+        trials=tuple(trials),
+        tried=len(candidates),
+        too_few=len(candidates) - len(competing),
+    )
+
+
+def _rank(runs: list[RunResult]) -> tuple[int, float]:
+    """Sort key of a candidate, the best first: runs without a value, then the mean of the others."""
+    sign = -1.0 if MONITORS.get(runs[0].monitor, "max") == "max" else 1.0
+    values = [run.monitor_value for run in runs if run.status == "done" and run.monitor_value is not None]
+    values = [value for value in values if math.isfinite(value)]
+    return len(runs) - len(values), sign * fmean(values) if values else 0.0
+
+
+def _canonical(values: dict[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, default=str)
