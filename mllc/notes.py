@@ -70,7 +70,7 @@ def _threshold(scored: Sequence[Row]) -> str:
         return ""
     own, tuned, _ = zip(*pairs, strict=True)
     gap, rest = max(own) - min(own), max(tuned) - min(tuned)
-    removed = f"removes {100 * (1 - rest / gap):.0f} % of the gap" if rest < gap else "removes none of the gap"
+    removed = f"removes {100 * (1 - rest / gap):.0f} % of the gap" if rest < gap else "does not narrow the gap"
     before, after, name = max(pairs, key=lambda pair: pair[1] - pair[0])
     return (
         f"The threshold alone: micro-F1 spans {min(own):.2f} to {max(own):.2f} by the rows' own rules and "

@@ -114,6 +114,8 @@ class Screen:
             figures = ", ".join(f"{title} {_text(metrics.get(key))}" for key, title, _ in FIGURES)
             left = f", {self.eta()} left" if self.eta() else ""
             self._print(f"{self.title}: {trial_name}: epoch {epoch}/{self.epochs}: {figures}{left}")
+        if all(line.finished for line in self.lines.values()):
+            self.done()
 
     def note(self, text: str) -> None:
         """A line that stays: a warning, a skipped run, a cohort's end."""
@@ -140,7 +142,7 @@ class Screen:
 
     def eta(self) -> str:
         """Time left for the cohort, at the pace since its first step of this session; empty until it is known."""
-        if self.first_share is None or self.share <= self.first_share:
+        if self.first_share is None or not self.first_share < self.share < 1:
             return ""
         pace = (time.monotonic() - self.first_time) / (self.share - self.first_share)
         return _clock(pace * (1 - self.share))
@@ -158,7 +160,7 @@ class Screen:
         self.console.file.flush()
 
     def _draw(self, at_once: bool = False) -> None:
-        if self.live and (at_once or time.monotonic() - self.drawn > REFRESH_S):
+        if self.live and self.lines and (at_once or time.monotonic() - self.drawn > REFRESH_S):
             self.live.update(self._picture(), refresh=True)
             self.drawn = time.monotonic()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mllc.comparison import Row
 from mllc.grid import Column, fit, to_text
-from mllc.notes import notes, title
+from mllc.notes import count, notes, title
 
 FIGURES = (
     ("map", "mAP", 0),
@@ -30,7 +30,7 @@ def terminal(block: Block, blocks: Sequence[Block], metric: str, *, width: int, 
     )
     below = notes(block)
     if dropped:
-        below.append(f"{dropped} more columns in a wider terminal; --format md, csv and json have everything.")
+        below.append(f"{count(dropped, 'more column')} in a wider terminal; --format md, csv and json have everything.")
     return to_text([(title(block, blocks), "bold"), table, ("", ""), *((text, "dim") for text in below)], width, color)
 
 

@@ -32,8 +32,9 @@ def run(plain, width=80, trials=2, **options):
                 screen.step(epoch, step, 3)
             for i, name in enumerate(names):
                 screen.epoch(name, epoch, row(0.3 * epoch - i / 100))
-            screen._draw(at_once=True)
-        screen.note("loss0 is [silent]")
+                screen._draw(at_once=True)
+            if epoch == 1:
+                screen.note("loss0 is [silent]")
     return file.getvalue()
 
 
@@ -47,6 +48,7 @@ def test_plain_lines_one_an_epoch_and_trial():
     assert "loss0 is [silent]" in lines
     assert lines[-1].startswith("digits, seed 0: 2 of 2 trials done")
     assert "best val_map 0.600: loss0 lr=[0.0], epoch 2" in lines[-1]
+    assert "left" not in line
 
 
 def test_plain_lines_are_never_wrapped():
@@ -70,13 +72,13 @@ def test_live_table_fits_and_leaves_the_terminal_as_it_was(width):
     frames = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.replace("\r", "\n"))
     assert max(map(len, frames.splitlines())) <= width
     assert "loss1" in frames
-    assert "0.590 (2)" in frames
+    assert "0.600 (2)" in frames
     assert "loss0 is [silent]" in frames
 
 
 def test_live_table_shows_the_best_trials_first():
     frames = run(plain=False, trials=VISIBLE + 3)
-    last = frames[frames.rindex("validation") :]
+    last = frames[frames.rindex("validation") :].split("trials done")[0]
     assert "loss0" in last
     assert "and 3 more trials" in last
     assert f"loss{VISIBLE + 2} " not in last
@@ -100,6 +102,14 @@ def test_live_stops_when_the_body_raises():
 def test_no_color(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", run(plain=False))
+
+
+def test_a_step_without_a_cohort_draws_nothing():
+    file = io.StringIO()
+    with Screen(total_trials=1, plain=False, console=Console(file=file, force_terminal=True)) as screen:
+        screen._draw(at_once=True)
+        screen.note("skipped")
+    assert "validation" not in file.getvalue()
 
 
 @pytest.mark.parametrize(("monitor", "expected"), [("val_map", "0.600: a, epoch 2"), ("val_loss", "0.100: b, epoch 1")])
