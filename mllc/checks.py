@@ -1,0 +1,115 @@
+"""Checks of a composed config that need no torch: keys, values against what their YAML allows, combinations."""
+
+from pathlib import Path
+from typing import Any
+
+from mllc import catalogue, settings
+from mllc.catalogue import GROUPS
+from mllc.errors import ConfigError
+from mllc.monitors import MONITORS
+from mllc.settings import NotAllowed
+from mllc.suggest import did_you_mean
+
+ALLOWED = {
+    "seed": "integer >= 0",
+    "epochs": "integer >= 1",
+    "batch_size": "integer >= 2",
+    "device": "text",
+    "amp": "auto|off|bf16|fp16",
+    "channels_last": "bool",
+    "clip": "number > 0|null",
+    "monitor": "|".join(MONITORS),
+    "split.val": "number > 0 < 1",
+    "split.test": "number > 0 < 1",
+    "thresholds.shrinkage": "number >= 0",
+    "name": "text|null",
+    "out": "text",
+    "cache": "text|null",
+    "loss.reduction": "sum|mean",
+    "loss.threshold": "number > 0 < 1",
+    "loss.k": "integer >= 1|null",
+}
+"""The typed schema of conf/config.yaml, and of the keys that every loss shares; other YAMLs declare `traits.types`."""
+
+REQUIRED = "???"
+
+
+def allowed(config: dict[str, Any], key: str) -> str | None:
+    """What a YAML (or ALLOWED) declares that `key` may be; None where nothing is declared."""
+    group, _, setting = key.partition(".")
+    traits = (config[group].get("traits") or {}) if group in GROUPS else {}
+    declared = ALLOWED.get(key) or (traits.get("types") or {}).get(setting)
+    if declared is None and setting in (traits.get("paths") or ()):
+        return "text" if config[group][setting] == REQUIRED else "text|null"
+    return declared
+
+
+def check_value(config: dict[str, Any], key: str, value: Any, text: str) -> Any:
+    """The value of an override, if it is allowed in place of the one in `config`; `text` is how it was typed."""
+    choice = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
+    try:
+        if isinstance(value, int | float) and "text" in choice:
+            return settings.fit(text, choice)
+        return settings.fit(value, choice)
+    except NotAllowed as error:
+        hint = did_you_mean(text, settings.words(choice))
+        raise ConfigError(f"{key}={text} is not allowed: type {error}{hint}") from None
+
+
+def unknown_key(key: str, config: dict[str, Any], config_dir: Path | None) -> str:
+    """The message about a key that the config does not have."""
+    group, _, setting = key.partition(".")
+    if group not in GROUPS or not setting:
+        known = [*GROUPS, *catalogue.keys(config)]
+        inside = [name for name in known if name.startswith(f"{key}.")]
+        hint = f"; type one of {', '.join(inside)}." if inside else did_you_mean(key, known)
+        return f"'{key}' is neither a group nor a setting{hint} The groups are {', '.join(GROUPS)}"
+    name = config[group]["name"]
+    own = [own for own in catalogue.keys(config[group]) if own != "name"]
+    others = [other for other in catalogue.choices(group, config_dir) if other != name]
+    others = [other for other in others if setting in catalogue.keys(catalogue.settings(group, other, config_dir))]
+    hint = f"; {group}={' or '.join(others[:4])} has it." if others else did_you_mean(setting, own)
+    return f"{group}={name} has no setting '{setting}'{hint} Its settings: {', '.join(own) or 'none'}"
+
+
+def check_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A resolved config, its declared numbers as floats; ConfigError for the first wrong value or combination."""
+    present = list(catalogue.keys(config))
+    missing = [key for key in ALLOWED if key.partition(".")[0] not in GROUPS and key not in present]
+    if missing:
+        raise ConfigError(f"config.yaml: '{missing[0]}' is missing; mllc's own conf/config.yaml shows every key")
+    for key in present:
+        group, value = key.partition(".")[0], catalogue.lookup(config, key)
+        if group not in GROUPS and key not in ALLOWED:
+            raise ConfigError(f"config.yaml: '{key}' is not a setting{did_you_mean(key, ALLOWED)}")
+        if value == REQUIRED:
+            raise ConfigError(f"{group}={config[group]['name']} needs {key}: type {key}=...")
+        catalogue.put(config, key, _check_resolved(config, key, value))
+    _check_combinations(config)
+    return config
+
+
+def _check_resolved(config: dict[str, Any], key: str, value: Any) -> Any:
+    group, _, setting = key.partition(".")
+    if isinstance(value, str) and value.startswith("~/") and "text" in (allowed(config, key) or ""):
+        value = str(Path(value).expanduser())
+    try:
+        return settings.fit(value, allowed(config, key) or "any")
+    except NotAllowed as error:
+        file = f"conf/{group}/{config[group]['name']}.yaml" if setting and group in GROUPS else "conf/config.yaml"
+        raise ConfigError(f"{file}: {key}={value} is not allowed: it must be {error}") from None
+
+
+def _check_combinations(config: dict[str, Any]) -> None:
+    """Settings that are fine one by one, and not together."""
+    val, test = config["split"]["val"], config["split"]["test"]
+    if val + test >= 1:
+        raise ConfigError(f"split.val={val} and split.test={test} leave nothing to train on; keep their sum below 1")
+    if config["optimizer"].get("nesterov") and not config["optimizer"].get("momentum"):
+        raise ConfigError("optimizer.nesterov=true needs optimizer.momentum > 0, such as optimizer.momentum=0.9")
+    data, backbone = ((config[group].get("traits") or {}).get("kind", "any") for group in ("dataset", "backbone"))
+    if "any" not in (data, backbone) and data != backbone:
+        raise ConfigError(
+            f"backbone={config['backbone']['name']} takes {backbone}, but dataset={config['dataset']['name']} "
+            f"holds {data}; leave the backbone out, or see: mllc list backbones"
+        )

@@ -1,0 +1,238 @@
+"""The command line: parse, call, print. Nothing heavy is imported before a command knows that its input is fine."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mllc import __version__
+from mllc.catalogue import KINDS
+from mllc.errors import ConfigError, MllcError
+
+
+class Commands(TyperGroup):
+    """Commands whose errors are told in a few lines; a traceback only with --debug."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("stopped; what is finished is kept, and the same command continues where this one was")
+            raise typer.Exit(130) from None
+        except MllcError as error:
+            if ctx.params["debug"]:
+                raise
+            _say(f"error: {error}")
+            raise typer.Exit(error.exit_code) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="mllc",
+    help="Compare loss functions for multi-label classification with sparse labels, on your own data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The entry point `mllc`; understands --debug behind the command as well."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(["--debug", *arguments] if debug else arguments, prog_name="mllc")
+    except BrokenPipeError:  # `mllc report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"error: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+        _say("This is not foreseen; run it again with --debug for the traceback")
+        sys.exit(1)
+
+
+def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
+    from mllc.completion import complete_in_shell
+
+    return complete_in_shell(ctx.params.get("overrides") or (), incomplete, ctx.params.get("config_dir"))
+
+
+def _complete_kind(incomplete: str) -> list[str]:
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="group=choice or key=value, such as loss=focal", autocompletion=_complete_override),
+]
+ConfigDir = Annotated[Path | None, typer.Option(help="Folder with your own loss/NAME.yaml, dataset/NAME.yaml, ...")]
+Allow = Annotated[
+    list[str] | None, typer.Option(metavar="PACKAGE", help="Package that a _target_ in a YAML may name; repeatable")
+]
+Force = Annotated[bool, typer.Option("--force", help="Run again what is already done")]
+By = Annotated[str, typer.Option(help="Rows of the comparison: loss, optimizer, loss.gamma, loss,optimizer, ...")]
+Metric = Annotated[str, typer.Option(help="Figure that orders the rows")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mllc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    overrides: Overrides = None, config_dir: ConfigDir = None, allow_target: Allow = None, force: Force = False
+) -> None:
+    """Train one model and score it on test.
+
+    mllc train loss=focal optimizer.lr=0.01
+    """
+    from mllc import config
+
+    conf = config.compose(overrides or [], config_dir)
+    allow = _importable(allow_target)
+
+    from mllc import run
+    from mllc.report import run_table
+    from mllc.screen import Screen
+    from mllc.store import RunFolder
+
+    with Screen(total_trials=1, monitor=conf["monitor"]) as screen:
+        (result,) = run.train([conf], score_test=True, screen=screen, force=force, allow=allow)
+    folder = RunFolder.at(conf["out"], result.dataset, result.name, result.seed, result.run_id)
+    typer.echo(run_table(result, _width(), color=sys.stdout.isatty()))
+    typer.echo(f"run folder: {folder.path}")
+    _exit_if_failed([result])
+
+
+@app.command()
+def sweep(
+    overrides: Overrides = None,
+    by: By = "loss",
+    config_dir: ConfigDir = None,
+    allow_target: Allow = None,
+    force: Force = False,
+) -> None:
+    """Train every combination and compare.
+
+    mllc sweep loss=bce,focal optimizer.lr=0.001,0.01 'seed=range(3)'
+
+    Settings are chosen on validation, and only those are scored on test. Without a list of values it is the standard
+    comparison; sweep=NAME names another (mllc list sweeps).
+    """
+    from mllc import config
+
+    configs = config.expand(overrides or [], config_dir)
+    _check_by(by, configs)
+    allow = _importable(allow_target)
+
+    from mllc import run
+    from mllc.report import render
+    from mllc.screen import Screen
+
+    with Screen(total_trials=len(configs), monitor=configs[0]["monitor"]) as screen:
+        results = run.sweep(configs, by=by, screen=screen, force=force, allow=allow)
+    typer.echo(render(results, by=by, width=_width(), color=sys.stdout.isatty()), nl=False)
+    _exit_if_failed(results)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path] | None, typer.Argument(help="Run folders, or folders that hold them [runs]")] = None,
+    format: Annotated[str, typer.Option(help="table, md, csv, json or latex")] = "table",
+    by: By = "loss",
+    metric: Metric = "map",
+) -> None:
+    """Print the comparison of finished runs."""
+    from mllc.report import load, render
+
+    text = render(
+        load(runs or [Path("runs")]), format=format, by=by, metric=metric, width=_width(), color=sys.stdout.isatty()
+    )
+    typer.echo(text, nl=False)
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=_complete_kind)] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Show what there is: losses, datasets, ..."""
+    from mllc.listing import listing
+    from mllc.suggest import did_you_mean
+
+    if what is not None and what not in KINDS:
+        raise ConfigError(f"'{what}' cannot be listed{did_you_mean(what, KINDS)} Type one of {', '.join(KINDS)}")
+    width = _width() if sys.stdout.isatty() else None
+    typer.echo("\n".join(listing(kind, config_dir, width) for kind in ([what] if what else KINDS)), nl=False)
+
+
+@app.command()
+def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_target: Allow = None) -> None:
+    """Build all and run one batch, without training.
+
+    A sweep's overrides are welcome: each trial gets its batch.
+    """
+    from mllc import config
+
+    configs = config.expand(overrides or [], config_dir, preset=None)
+    allow = _importable(allow_target)
+
+    from mllc import run
+
+    for line in run.check(configs, allow=allow):
+        typer.echo(line)
+    typer.echo(f"{len(configs)} trial{'s' * (len(configs) != 1)} ready to run")
+
+
+def _check_by(by: str, configs: list[dict[str, Any]]) -> None:
+    """Refuses a grouping before hours of training, not after."""
+    from mllc import config
+    from mllc.selection import FIELDS
+    from mllc.suggest import did_you_mean
+
+    known = {*FIELDS, *(key for conf in configs for key in config.flat(conf))}
+    for key in by.split(","):
+        if key.strip() not in known:
+            raise ConfigError(f"--by {by}: '{key}' is not a setting of these runs{did_you_mean(key, known)}")
+
+
+def _importable(allow_target: list[str] | None) -> tuple[str, ...]:
+    """The allowed packages; one that is not installed is looked for in the current folder."""
+    if allow_target:
+        sys.path.append(os.getcwd())
+    return tuple(allow_target or ())
+
+
+def _exit_if_failed(results: list[Any]) -> None:
+    failed = [result for result in results if result.status == "failed"]
+    for result in failed:
+        _say(f"failed: {result.name}, seed {result.seed} ({result.run_id}): {result.message}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _say(text: str) -> None:
+    typer.echo(f"mllc: {text}", err=True)

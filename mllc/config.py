@@ -1,0 +1,230 @@
+"""From overrides to plain, checked configs: composes conf/, expands sweeps. The only file that imports hydra.
+
+Hydra composes what the groups choose; the values on top are set here, each checked against what its YAML allows, so
+that a wrong one is refused before torch is imported and a sweep composes each combination of groups only once.
+"""
+
+import copy
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from mllc import catalogue
+from mllc.catalogue import GROUPS
+from mllc.checks import check_config, check_value, unknown_key
+from mllc.errors import ConfigError
+from mllc.presets import key_of, merge, preset_blocks
+from mllc.targets import build, target
+
+__all__ = ["build", "compose", "expand", "flat", "identity", "target"]
+
+Config = dict[str, Any]
+
+NOT_IN_IDENTITY = ("device", "out", "cache")
+"""Top-level keys that say where a run happens, not what it is."""
+
+
+def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
+    """The resolved config of one run: plain values, with the chosen name of each group as `GROUP.name`.
+
+    ConfigError for an unknown group, choice or key, a value that is not allowed, one that is missing, a sweep.
+    """
+    with _composer(config_dir) as composer:
+        for override in overrides:
+            if override.startswith("sweep="):
+                raise ConfigError(f"{override} asks for several runs, but this is one: use mllc sweep {override}")
+            if composer.parse(override).is_sweep_override():
+                raise ConfigError(
+                    f"{override} asks for several runs, but this is one: use mllc sweep {override}; "
+                    f"a comma that belongs to the value needs quotes: '{key_of(override)}=\"a,b\"'"
+                )
+        return composer.compose(tuple(overrides))
+
+
+def expand(overrides: Sequence[str], config_dir: Path | None = None, preset: str | None = "standard") -> list[Config]:
+    """The configs of a sweep, in order, repeated ones once: every combination of what the overrides list.
+
+    overrides  Hydra's syntax: `loss=bce,focal`, `seed=range(3)`, `loss=glob(*)`, `loss.gamma=choice(1,2)`, and
+               `sweep=NAME` for a preset, conf/sweep/NAME.yaml
+    preset     the one that is used when none is named and no override is a sweep; None: the overrides as they are
+    """
+    with _composer(config_dir) as composer:
+        named = [override.removeprefix("sweep=") for override in overrides if override.startswith("sweep=")]
+        own = [override for override in overrides if not override.startswith("sweep=")]
+        if len(named) > 1:
+            raise ConfigError(f"sweep={named[0]} and sweep={named[1]}: name one preset. See: mllc list sweeps")
+        if not named and preset and not any(composer.parse(override).is_sweep_override() for override in own):
+            named = [preset]
+        blocks = preset_blocks(named[0], own, config_dir) if named else [own]
+        trials = [trial for block in blocks for trial in composer.trials(block)]
+        configs = {json.dumps(config): config for config in map(composer.compose_trial, trials)}
+    return list(configs.values())
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Dotted key -> scalar for every setting; a group's own name under the group, a list as text.
+
+    >>> flat({"seed": 1, "loss": {"name": "focal", "gamma": 2.0}, "backbone": {"name": "mlp", "hidden": [8]}})
+    {'seed': 1, 'loss': 'focal', 'loss.gamma': 2.0, 'backbone': 'mlp', 'backbone.hidden': '[8]'}
+    """
+    result: dict[str, Any] = {}
+    for key in catalogue.keys(config):
+        value = catalogue.lookup(config, key)
+        group, _, last = key.rpartition(".")
+        result[group if last == "name" and group in GROUPS else key] = (
+            json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+        )
+    return result
+
+
+def identity(config: Config) -> Config:
+    """What a run's id hashes of its config: all but the place, what a YAML says of itself, and the paths of files.
+
+    The content of those files is hashed in their stead (mllc.store).
+    """
+    result: Config = {key: value for key, value in config.items() if key not in NOT_IN_IDENTITY}
+    for group in GROUPS:
+        node = dict(result[group])
+        paths = (node.pop("traits", None) or {}).get("paths") or ()
+        result[group] = {key: value for key, value in node.items() if key not in paths}
+    return result
+
+
+class _UserFolder(SearchPathPlugin):
+    """Puts the folder of --config-dir in front of ours, so that its YAMLs shadow ours and glob(*) sees them."""
+
+    path: Path | None = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        if self.path:
+            search_path.prepend("user", f"file://{self.path}", anchor="main")
+
+
+@contextmanager
+def _composer(config_dir: Path | None) -> Iterator["_Composer"]:
+    Plugins.instance().register(_UserFolder)
+    *user, ours = catalogue.folders(config_dir)
+    _UserFolder.path = user[0] if user else None
+    with initialize_config_dir(str(ours), version_base="1.3"):
+        yield _Composer(config_dir)
+
+
+class _Composer:
+    """Composes while Hydra is set up; remembers what it parsed and composed."""
+
+    def __init__(self, config_dir: Path | None) -> None:
+        self.config_dir = config_dir
+        self.parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        self.parse = cache(self._parse)
+        self.base = cache(self._base)
+
+    def trials(self, overrides: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Every combination of the values of `overrides`."""
+        return itertools.product(*[self._values(override) for override in merge(overrides)])
+
+    def compose_trial(self, trial: tuple[str, ...]) -> Config:
+        """`compose`, and a message that says which trial of the sweep is wrong."""
+        try:
+            return self.compose(trial)
+        except ConfigError as error:
+            raise ConfigError(f"{error}\nin the trial {' '.join(trial)} (each override goes to every trial)") from None
+
+    def compose(self, overrides: tuple[str, ...]) -> Config:
+        """The config of overrides that are no sweeps."""
+        parsed = {override.key_or_group: override for override in map(self.parse, overrides)}
+        groups = {key: _text(override) for key, override in parsed.items() if key in GROUPS}
+        for group, name in groups.items():
+            catalogue.find(group, name, self.config_dir)
+        config = copy.deepcopy(self.base(tuple(sorted(groups.items()))))
+        for key, override in parsed.items():
+            if key not in GROUPS:
+                _set(config, key, override, self.config_dir)
+        try:
+            resolved = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"the config cannot be resolved: {_first_line(error)}") from None
+        assert isinstance(resolved, dict)
+        return check_config({str(key): value for key, value in resolved.items()})
+
+    def _base(self, groups: tuple[tuple[str, str], ...]) -> Config:
+        """What the chosen YAMLs say, unresolved; the data set's own backbone unless one was chosen."""
+        try:
+            composed = hydra_compose("config", [f"{key}={name}" for key, name in groups], return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+            raise ConfigError(f"the files in conf/ cannot be composed: {error}") from None
+        names = {group: composed.hydra.runtime.choices.get(group) for group in GROUPS}
+        config = OmegaConf.to_container(
+            OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        )
+        assert isinstance(config, dict)
+        for group, name in names.items():
+            if not isinstance(config.get(group), dict) or "_target_" not in config[group]:
+                raise ConfigError(f"conf/{group}/{name}.yaml: it needs a line `_target_: package.module.function`")
+            config[group] = {"name": name} | config[group]
+        wanted = (config["dataset"].get("traits") or {}).get("backbone")
+        if wanted and "backbone" not in dict(groups) and wanted != names["backbone"]:
+            return self.base((*groups, ("backbone", wanted)))
+        return {str(key): value for key, value in config.items()}
+
+    def _parse(self, text: str) -> Override:
+        try:
+            override = self.parser.parse_overrides([text])[0]
+        except HydraException:
+            raise ConfigError(
+                f"{text} cannot be read: an override is key=value, with lists as [a,b]; a value that holds any of "
+                f"= , : ~ [ ] {{ }} ( ) or quotes goes in quotes: '{key_of(text)}=\"...\"'"
+            ) from None
+        if override.type is not OverrideType.CHANGE or override.package is not None:
+            raise ConfigError(f"{text}: only key=value is understood here; +, ++, ~ and @ are not")
+        return override
+
+    def _values(self, text: str) -> list[str]:
+        """`text` itself, or one override for each value of a sweep."""
+        override = self.parse(text)
+        if not override.is_sweep_override():
+            return [text]
+        if override.value_type is ValueType.INTERVAL_SWEEP:
+            raise ConfigError(f"{text}: an interval has no list of values; use range(start,stop,step) or a,b,c")
+        try:
+            values = list(override.sweep_string_iterator())
+        except (HydraException, ValueError) as error:
+            raise ConfigError(f"{text}: {_first_line(error)}") from None
+        if not values:
+            raise ConfigError(f"{text} stands for no value at all")
+        if override.is_range_sweep():
+            values = [value if value.lstrip("-").isdigit() else repr(float(f"{float(value):.12g}")) for value in values]
+        return [f"{override.key_or_group}={value}" for value in values]
+
+
+def _set(config: Config, key: str, override: Override, config_dir: Path | None) -> None:
+    """Sets one value in place, checked against what its YAML allows."""
+    if key not in set(catalogue.keys(config)) - {f"{group}.name" for group in GROUPS}:
+        raise ConfigError(unknown_key(key, config, config_dir))
+    catalogue.put(config, key, check_value(config, key, override.value(), _text(override)))
+
+
+def _text(override: Override) -> str:
+    """The value as it was typed, without quotes: `12` where a name is wanted."""
+    value = override.value()
+    return value if isinstance(value, str) else override.get_value_string()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

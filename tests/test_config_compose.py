@@ -1,0 +1,200 @@
+"""Composing: names, types, paths, the user's own folder; every YAML that mllc brings."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mllc import catalogue, config
+from mllc.catalogue import GROUPS
+from mllc.checks import ALLOWED, REQUIRED, allowed
+from mllc.errors import ConfigError
+
+CHOICES = [(group, name) for group in GROUPS for name in catalogue.choices(group)]
+
+
+def overrides_for(group: str, name: str) -> list[str]:
+    """The override that chooses a YAML, with something for each key that it requires."""
+    required = [key for key, value in catalogue.settings(group, name).items() if value == REQUIRED]
+    kind = catalogue.settings(group, name)["traits"].get("kind")
+    data = ["dataset=arff", "dataset.train=x"] if (group, kind) == ("backbone", "features") else []
+    return [f"{group}={name}", *data, *(f"{group}.{key}=x" for key in required)]
+
+
+def test_every_group_is_found():
+    found = {group: sum(1 for one, _ in CHOICES if one == group) for group in GROUPS}
+    least = {"dataset": 3, "backbone": 6, "loss": 8, "optimizer": 6, "schedule": 3}
+    assert all(found[group] >= least[group] for group in GROUPS), found
+    assert len(list(catalogue.conf_folder().rglob("*.yaml"))) == len(CHOICES) + len(catalogue.choices("sweep")) + 1
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_yaml_composes(group, name):
+    conf = config.compose(overrides_for(group, name))
+    assert conf[group]["name"] == name
+    assert callable(config.target(conf[group]))
+    assert conf == json.loads(json.dumps(conf))
+    assert conf == yaml.safe_load(yaml.safe_dump(conf)), "a run folder's config.yaml reads back as it was"
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_null_says_what_else_it_may_be(group, name):
+    conf = config.compose(overrides_for(group, name))
+    undeclared = [
+        key
+        for key in catalogue.keys({group: conf[group]})
+        if catalogue.lookup(conf, key) is None and allowed(conf, key) is None
+    ]
+    assert not undeclared
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_declared_type_and_path_names_a_setting(group, name):
+    content = catalogue.settings(group, name)
+    traits = content["traits"]
+    assert {*(traits.get("types") or {}), *(traits.get("paths") or [])} <= content.keys()
+
+
+@pytest.mark.parametrize("file", sorted(catalogue.conf_folder().rglob("*.yaml")), ids=lambda file: file.stem)
+def test_every_setting_has_a_comment(file):
+    if file.parent.name == "sweep":
+        return
+    before_traits = file.read_text().split("\ntraits:")[0]
+    settings = [line for line in before_traits.splitlines() if ": " in line and not line.startswith(("#", "_"))]
+    assert not [line for line in settings if "#" not in line and not line.endswith(("- _self_", '"|"'))]
+    assert file.read_text().startswith("# ")
+
+
+def test_the_default_run():
+    conf = config.compose([])
+    assert {group: conf[group]["name"] for group in GROUPS} == {
+        "dataset": "digits",
+        "backbone": "patch",
+        "loss": "bce",
+        "optimizer": "adam",
+        "schedule": "constant",
+    }
+    assert {key for key in catalogue.keys(conf) if key.partition(".")[0] not in GROUPS} == {
+        key for key in ALLOWED if key.partition(".")[0] not in GROUPS
+    }
+
+
+def test_values_arrive_with_their_types():
+    conf = config.compose(
+        ["loss=focal", "loss.gamma=2", "epochs=3", "clip=5", "name=12", "backbone=mlp", "backbone.hidden=[64,32]"]
+    )
+    assert conf["loss"]["gamma"] == 2.0
+    assert type(conf["loss"]["gamma"]) is float
+    assert (conf["epochs"], conf["clip"], conf["name"], conf["backbone"]["hidden"]) == (3, 5.0, "12", [64, 32])
+    other = ["loss.gamma=2.0", "backbone.hidden=[64,32]", "epochs=3", "clip=5.0", 'name="12"', "backbone=mlp"]
+    assert conf == config.compose([*other, "loss=focal"]), "order and spelling do not matter"
+
+
+def test_later_overrides_win():
+    assert config.compose(["seed=1", "seed=2", "loss=bce", "loss=zlpr"])["seed"] == 2
+
+
+def test_the_data_set_chooses_the_backbone_unless_the_user_does():
+    features = ["dataset=arff", "dataset.train=a.arff"]
+    assert config.compose(features)["backbone"]["name"] == "mlp"
+    assert config.compose([*features, "backbone=linear"])["backbone"]["name"] == "linear"
+    assert config.compose([*features, "backbone.hidden=[8]"])["backbone"]["hidden"] == [8]
+
+
+def test_paths_and_quotes(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    conf = config.compose(["dataset=arff", 'dataset.train="~/a, b=c.arff"', "dataset.test=/data/x y.arff"])
+    assert conf["dataset"]["train"] == "/home/someone/a, b=c.arff"
+    assert conf["dataset"]["test"] == "/data/x y.arff"
+
+
+def test_identity_leaves_out_places_and_paths():
+    common = ["dataset=arff", "loss=focal"]
+    here = config.compose([*common, "dataset.train=/a/x.arff", "device=cpu", "out=/a", "cache=/b"])
+    there = config.compose([*common, "dataset.train=/c/x.arff", "device=cuda"])
+    assert config.identity(here) == config.identity(there)
+    other = config.compose([*common, "dataset.train=/a/x.arff", "loss.gamma=3"])
+    assert config.identity(here) != config.identity(other)
+    assert "traits" not in config.identity(here)["loss"]
+    assert "traits" in here["loss"], "the config itself stays as it is"
+
+
+def test_flat_holds_scalars_only():
+    flat = config.flat(config.compose(["loss=focal", "backbone=mlp"]))
+    assert flat["loss"] == "focal"
+    assert flat["loss.gamma"] == 2.0
+    assert flat["backbone.hidden"] == "[512]"
+    assert flat["split.val"] == 0.15
+    assert not [key for key, value in flat.items() if isinstance(value, list | dict)]
+    assert not [key for key in flat if "traits" in key or "_target_" in key or key.endswith(".name")]
+
+
+@pytest.fixture
+def own(tmp_path) -> Path:
+    """A user's folder: a loss of their own, one that inherits, one that shadows ours."""
+    folder = tmp_path / "conf" / "loss"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("_target_: my_losses.mine\nscale: 1.5\nwidth: null\n")
+    (folder / "hard_focal.yaml").write_text("defaults: [focal, _self_]\ngamma: 5.0\n")
+    (folder / "zlpr.yaml").write_text("_target_: my_losses.zlpr\nmargin: 0.5\n")
+    return folder.parent
+
+
+def test_the_users_folder_adds_inherits_and_shadows(own):
+    assert config.compose(["loss=mine", "loss.scale=3"], own)["loss"]["scale"] == 3.0
+    hard = config.compose(["loss=hard_focal"], own)["loss"]
+    assert (hard["gamma"], hard["_target_"], hard["traits"]["shape"]) == (5.0, "mllc.losses.focal", "element")
+    assert config.compose(["loss=zlpr"], own)["loss"]["margin"] == 0.5
+    assert "margin" not in config.compose(["loss=zlpr"])["loss"], "and the folder is forgotten afterwards"
+
+
+def test_glob_sees_the_users_folder(own):
+    names = [conf["loss"]["name"] for conf in config.expand(["loss=glob(*)"], own)]
+    assert names == sorted({*catalogue.choices("loss"), "mine", "hard_focal"})
+
+
+def test_a_null_without_a_declaration_takes_anything(own):
+    values = [conf["loss"]["width"] for conf in config.expand(["loss=mine", "loss.width=2,x,[1,2],null"], own)]
+    assert values == [2, "x", [1, 2], None]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1", r"cannot be composed: (.|\n)*broken.yaml"),
+        ("gamma: 2.0", r"conf/loss/broken.yaml: it needs a line `_target_"),
+        ("", r"conf/loss/broken.yaml: it needs a line `_target_"),
+        ("defaults: [focl]\n_target_: x", r"cannot be composed: (.|\n)*focl"),
+        ("_target_: x\na: ${nope}", r"cannot be resolved: .*nope"),
+        (
+            "_target_: x\nk: 0",
+            r"conf/loss/broken.yaml: loss.k=0 is not allowed: it must be a whole number >= 1 or null",
+        ),
+        ("_target_: x\na: ???", r"loss=broken needs loss.a: type loss.a="),
+    ],
+)
+def test_a_broken_yaml_is_named(own, content, message):
+    (own / "loss" / "broken.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        config.compose(["loss=broken"], own)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("epochs: 6", "epoch: 6"), r"'epochs' is missing"),
+        (("seed: 0", "seed: 0\nsead: 1"), r"'sead' is not a setting; did you mean 'seed'\?"),
+        (("epochs: 6", "epochs: six"), r"conf/config.yaml: epochs=six is not allowed: it must be a whole number >= 1"),
+    ],
+)
+def test_the_schema_of_the_top_level(tmp_path, change, message):
+    text = (catalogue.conf_folder() / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(text.replace(*change))
+    with pytest.raises(ConfigError, match=message):
+        config.compose([], tmp_path)
+
+
+def test_defaults_of_the_catalogue_are_hydras():
+    conf = config.compose([])
+    assert {group: conf[group]["name"] for group in GROUPS} == catalogue.defaults()

@@ -1,0 +1,103 @@
+"""Every wrong override: refused with what was given, what is allowed and what to type."""
+
+import pytest
+
+from mllc import config
+from mllc.errors import ConfigError
+
+REFUSED = {
+    "loss=asymetric": r"loss 'asymetric' is not in conf/loss; did you mean 'asymmetric'\? See: mllc list losses",
+    "loss=xyz": r"loss 'xyz' is not in conf/loss\. See: mllc list losses",
+    "loss=": r"loss '' is not in conf/loss",
+    "optimizer=adamm": r"did you mean 'adam'\? See: mllc list optimizers",
+    "los=focal": r"'los' is neither a group nor a setting; did you mean 'loss'\?",
+    "sed=1": r"did you mean 'seed'\?",
+    "lr=0.1": r"did you mean 'optimizer.lr'\?",
+    "hydra.job.name=x": r"'hydra.job.name' is neither a group nor a setting",
+    "loss=focal loss.gama=1": r"loss=focal has no setting 'gama'; did you mean 'gamma'\? Its settings: gamma, alpha",
+    "loss.gamma=1": r"loss=bce has no setting 'gamma'; loss=focal has it",
+    "backbone=linear backbone.wide=3": r"Its settings: none",
+    "loss._target_=os.system": r"no setting '_target_'",
+    "loss.traits.shape=x": r"no setting 'traits.shape'",
+    "loss.name=x": r"no setting 'name'",
+    "split=0.1": r"type one of split.val, split.test",
+    "loss=focal loss.gamma=abc": r"loss.gamma=abc is not allowed: type a number",
+    "epochs=ten": r"epochs=ten is not allowed: type a whole number >= 1",
+    "epochs=0": r"epochs=0 is not allowed: type a whole number >= 1",
+    "epochs=2.5": r"epochs=2.5 is not allowed",
+    "epochs=true": r"epochs=true is not allowed",
+    "seed=-1": r"seed=-1 is not allowed: type a whole number >= 0",
+    "batch_size=1": r"batch_size=1 is not allowed: type a whole number >= 2",
+    "optimizer.lr=fast": r"optimizer.lr=fast is not allowed: type a number > 0",
+    "optimizer.lr=0": r"optimizer.lr=0 is not allowed",
+    "optimizer.lr=nan": r"optimizer.lr=nan is not allowed",
+    "optimizer.lr=inf": r"optimizer.lr=inf is not allowed",
+    "optimizer.weight_decay=-1": r"type a number >= 0",
+    "optimizer=sgd optimizer.momentum=1": r"type a number >= 0 and < 1",
+    "optimizer=sgd optimizer.nesterov=1": r"type true or false",
+    "schedule.warmup=1": r"type a number >= 0 and < 1",
+    "split.val=1": r"type a number > 0 and < 1",
+    "split.val=0.9": r"split.val=0.9 and split.test=0.2 leave nothing to train on",
+    "clip=0": r"type a number > 0 or null",
+    "amp=on": r"type auto, off, bf16 or fp16",
+    "monitor=val_mapp": r"did you mean 'val_map'\?",
+    "loss.reduction=men": r"type sum or mean; did you mean 'mean'\?",
+    "loss.threshold=1": r"type a number > 0 and < 1",
+    "loss.k=0": r"type a whole number >= 1 or null",
+    "backbone=mlp backbone.hidden=512": r"type a list \[a,b,...\], each a whole number >= 1",
+    "backbone=resnet18 backbone.freeze=some": r"type none, all or a whole number >= 1",
+    "dataset=arff": r"dataset=arff needs dataset.train: type dataset.train=",
+    "dataset=arff dataset.train=null": r"dataset.train=null is not allowed: type text",
+    "dataset=arff dataset.train=x backbone=vgg19": r"backbone=vgg19 takes images, but dataset=arff holds features",
+    "loss=bce,focal": r"asks for several runs, but this is one: use mllc sweep loss=bce,focal; a comma .* quotes",
+    "seed=range(3)": r"use mllc sweep seed=range\(3\)",
+    "loss=glob(*)": r"use mllc sweep loss=glob\(\*\)",
+    "sweep=demo": r"use mllc sweep sweep=demo",
+    "focal": r"focal cannot be read: an override is key=value",
+    "loss.gamma=[1": r"loss.gamma=\[1 cannot be read",
+    "dataset=images dataset.root=~/x": r"cannot be read: .*goes in quotes: 'dataset.root=\"...\"'",
+    "+loss.a=1": r"only key=value is understood",
+    "~loss": r"only key=value is understood",
+    "loss@x=focal": r"only key=value is understood",
+    "name=${nope}": r"cannot be resolved: .*nope",
+}
+
+
+@pytest.mark.parametrize("given", REFUSED)
+def test_refused(given):
+    with pytest.raises(ConfigError, match=REFUSED[given]) as caught:
+        config.compose(given.split(" "))
+    text = str(caught.value)
+    assert not any(word in text for word in ("antlr", "Exception", "mismatched", "To append", "hydra.cc", "Traceback"))
+    assert len(text) < 400
+
+
+REFUSED_SWEEPS = {
+    "loss=bce,focal loss.gamma=2": r"loss=bce has no setting 'gamma'; loss=focal has it(.|\n)*in the trial loss=bce",
+    "optimizer.lr=0.1,fast": r"optimizer.lr=fast is not allowed(.|\n)*in the trial optimizer.lr=fast",
+    "loss=bce,focl": r"did you mean 'focal'",
+    "loss=glob(x*)": r"stands for no value at all",
+    "epochs=glob(*)": r"stands for no value at all",
+    "seed=range(0)": r"stands for no value at all",
+    "seed=range(0,5,0)": r"seed=range\(0,5,0\)",
+    "optimizer.lr=interval(0,1)": r"an interval has no list of values",
+    "sweep=dmo": r"sweep 'dmo' is not in conf/sweep; did you mean 'demo'\? See: mllc list sweeps",
+    "sweep=demo sweep=standard": r"name one preset",
+    "sweep=demo dataset=arff": r"needs dataset.train",
+}
+
+
+@pytest.mark.parametrize("given", REFUSED_SWEEPS)
+def test_refused_sweeps(given):
+    with pytest.raises(ConfigError, match=REFUSED_SWEEPS[given]):
+        config.expand(given.split(" "))
+
+
+def test_a_missing_config_dir(tmp_path):
+    with pytest.raises(ConfigError, match=r"--config-dir .*nowhere is not a folder"):
+        config.compose([], tmp_path / "nowhere")
+
+
+def test_an_unknown_choice_names_the_users_folder_too(tmp_path):
+    with pytest.raises(ConfigError, match=rf"is not in conf/loss or {tmp_path}/loss"):
+        config.compose(["loss=focl"], tmp_path)

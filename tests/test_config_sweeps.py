@@ -1,0 +1,75 @@
+"""Sweeps: Hydra's own lists of values, and presets."""
+
+import itertools
+
+import pytest
+
+from mllc import catalogue, config
+from mllc.errors import ConfigError
+
+
+def values(overrides, *keys, **settings):
+    flats = [config.flat(conf) for conf in config.expand(overrides, **settings)]
+    return [tuple(flat[key] for key in keys) for flat in flats]
+
+
+def test_every_combination_in_order():
+    found = values(["loss=zlpr,bce", "seed=range(2)", "optimizer.lr=choice(0.1,1)"], "loss", "seed", "optimizer.lr")
+    assert found == list(itertools.product(["zlpr", "bce"], [0, 1], [0.1, 1.0]))
+
+
+def test_values_of_a_range_are_rounded():
+    assert values(["optimizer.lr=range(0.1,1,0.1)"], "optimizer.lr") == [(k / 10,) for k in range(1, 10)]
+
+
+def test_lists_are_values():
+    found = values(["backbone=mlp", "backbone.hidden=[512],[128,64]"], "backbone.hidden")
+    assert found == [("[512]",), ("[128,64]",)]
+
+
+def test_repeated_configs_count_once():
+    assert values(["loss=focal", "loss.gamma=2,2.0,3"], "loss.gamma") == [(2.0,), (3.0,)]
+
+
+def test_agrees_with_compose():
+    (conf,) = config.expand(["loss=focal", "loss.gamma=3"], preset=None)
+    assert conf == config.compose(["loss=focal", "loss.gamma=3"])
+
+
+def test_the_standard_sweep_is_for_those_who_list_nothing():
+    keys = ("name", "loss", "optimizer", "seed")
+    standard = values([], *keys)
+    assert standard == values(["sweep=standard"], *keys)
+    assert {loss for _, loss, _, _ in standard} >= {"bce", "focal", "zlpr", "softmax_count"}
+    assert {seed for *_, seed in standard} == {0, 1, 2}
+    assert values(["epochs=2"], "epochs") == [(2,)] * len(standard)
+    assert len(values(["seed=0,1"], *keys)) == 2
+
+
+def test_the_untuned_row_is_fixed():
+    rows = values(["sweep=demo"], "name", "loss", "loss.reduction", "optimizer", "optimizer.lr", "seed")
+    sgd = catalogue.settings("optimizer", "sgd")["lr"]
+    untuned = [row for row in rows if row[0] is not None]
+    assert untuned == [("untuned", "bce", "mean", "sgd", sgd, seed) for seed in range(2)]
+    assert len({row[1] for row in rows}) == 6
+
+
+def test_the_users_overrides_replace_the_presets():
+    overrides = ["sweep=demo", "loss=zlpr", "optimizer.lr=0.5,0.7", "seed=4", "epochs=1"]
+    found = values(overrides, "name", "loss", "optimizer.lr", "seed", "epochs")
+    sgd = catalogue.settings("optimizer", "sgd")["lr"]
+    assert found == [(None, "zlpr", 0.5, 4, 1), (None, "zlpr", 0.7, 4, 1), ("untuned", "bce", sgd, 4, 1)]
+
+
+def test_presets_of_the_users_folder(tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "mine.yaml").write_text("summary: x\ngrid: {loss: 'bce,zlpr'}\n")
+    assert values(["sweep=mine"], "loss", config_dir=tmp_path) == [("bce",), ("zlpr",)]
+    (tmp_path / "sweep" / "wrong.yaml").write_text("gird: {loss: 'bce,zlpr'}\n")
+    with pytest.raises(ConfigError, match=r"conf/sweep/wrong.yaml: unknown key gird"):
+        config.expand(["sweep=wrong"], tmp_path)
+
+
+@pytest.mark.parametrize("name", catalogue.choices("sweep"))
+def test_every_preset_expands(name):
+    assert len(config.expand([f"sweep={name}"])) > 1
