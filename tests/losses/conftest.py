@@ -11,14 +11,6 @@ from mllc.types import LabelStatistics
 CONF = Path(__file__).parents[2] / "conf" / "loss"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def statistics():
     """20 samples, 6 labels, among them one that is never and one that is always true."""

@@ -15,6 +15,7 @@ from mllc.errors import ConfigError
 from mllc.losses.objective import Objective
 from mllc.losses.rules import RULES
 from mllc.losses.traits import RESERVED, Traits
+from mllc.settings import fit, words
 from mllc.types import LabelStatistics
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "loss").glob("*.yaml"))
@@ -84,18 +85,32 @@ def test_yaml_has_a_comment_on_every_key(name):
 
 
 @every_loss
-def test_search_ranges_and_types_name_settings_and_build(name, build):
+def test_settings_say_what_they_may_be(name):
     config = CONFIGS[name]
-    own = set(config) - set(RESERVED)
-    assert set(config["traits"]["search"]) <= own
-    assert set(config["traits"]["types"]) <= own | {"k", "threshold"}
-    assert all(key in config["traits"]["types"] for key in {*own, "k"} if config[key] is None)
-    for setting, space in config["traits"]["search"].items():
+    types, own = config["traits"]["types"], set(config) - set(RESERVED)
+    assert set(types) == own | {"rule"}
+    for setting, allowed in types.items():
+        fit(config[setting], allowed)
+    assert set(words(types["rule"])) <= set(RULES)
+    assert "top_k" in words(types["rule"])
+
+
+@every_loss
+def test_every_word_that_a_setting_allows_builds(name, build):
+    for setting, allowed in CONFIGS[name]["traits"]["types"].items():
+        for word in words(allowed):
+            build(name, **{setting: word})
+
+
+@every_loss
+def test_search_ranges_are_allowed_and_build(name, build):
+    traits = CONFIGS[name]["traits"]
+    for setting, space in traits["search"].items():
         assert space.keys() <= {"low", "high", "log"} if "low" in space else space.keys() == {"choices"}
         values = space["choices"] if "choices" in space else [space["low"], space["high"]]
         assert "choices" in space or values[0] < values[1]
         for value in values:
-            build(name, **{setting: value})
+            build(name, **{setting: fit(value, traits["types"][setting])})
 
 
 # numbers -----------------------------------------------------------------------------------------------------------
@@ -283,6 +298,29 @@ def test_decisions_and_scores(name, build):
         order = outputs["logits"].sort(dim=1, stable=True).indices
         different = outputs["logits"].gather(1, order).diff(dim=1) > 0
         assert ((scores.gather(1, order).diff(dim=1) > 0) == different).all()
+
+
+@pytest.mark.gpu
+@sound_loss
+def test_a_gpu_gives_the_same_without_synchronising(name, build):
+    objective = build(name)
+    outputs = random_outputs(objective)
+    value, found = gradients(objective, outputs)
+    moved, targets = objective.to("cuda"), TARGETS.cuda()
+    there = {key: output.detach().cuda().requires_grad_() for key, output in outputs.items()}
+    gradients(moved, there, targets)
+    try:
+        torch.cuda.set_sync_debug_mode("error")
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            gpu_value, gpu_found = gradients(moved, there, targets)
+        decisions, scores = moved.decide(there), moved.scores(there)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(gpu_value.cpu(), value)
+    for key in found:
+        torch.testing.assert_close(gpu_found[key].cpu(), found[key])
+    assert torch.equal(decisions.cpu(), objective.decide(outputs))
+    torch.testing.assert_close(scores.cpu(), objective.scores(outputs))
 
 
 # use ---------------------------------------------------------------------------------------------------------------

@@ -44,6 +44,10 @@ def test_top_k_breaks_ties_by_label_order():
     assert chosen(rules.top_k({"logits": LOGITS}, k=9, mean_cardinality=1.0)) == [[0, 1, 2, 3]] * 2
 
 
+def test_ties_among_many_labels_go_to_the_first():
+    assert chosen(rules.top_k({"logits": torch.zeros(1, 3000)}, k=5, mean_cardinality=1.0)) == [[0, 1, 2, 3, 4]]
+
+
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, "two"])
 def test_top_k_refuses_what_is_no_number_of_labels(k):
     with pytest.raises(ValueError, match="k must be"):
