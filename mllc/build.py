@@ -60,7 +60,7 @@ class Shared:
     @property
     def true_labels_per_sample(self) -> float:
         """Mean number of true labels of a validation sample."""
-        return label_statistics(self.data.val).mean_cardinality
+        return label_statistics(self.data.split("val")).mean_cardinality
 
     @property
     def chance_map(self) -> float | None:
@@ -127,6 +127,7 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     feed, width = shared.feed, shared.backbone.num_features
     build_target = partial(config.target, allow=shared.allow)
     objective = build_objective(build_target(conf["loss"]), conf["loss"]["name"], conf["loss"], shared.statistics)
+    objective = objective.to(feed.device)
     seed = partial(seeding.derive, feed.name, feed.seed, "init")
     labels = output_unit(width, len(shared.data.label_names), seed("labels"))
     extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}

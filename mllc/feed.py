@@ -107,9 +107,9 @@ class Feed:
 
     def _source(self, name: str) -> Sources:
         if name not in self._sources:
-            split: Split | None = getattr(self.data, name)
-            assert split is not None, f"the data set was carved, so it has a {name} split"
-            self._sources[name] = self._open(split, augmented=name == "train" and any(self.augment.values()))
+            self._sources[name] = self._open(
+                self.data.split(name), augmented=name == "train" and any(self.augment.values())
+            )
         return self._sources[name]
 
     def _open(self, split: Split, augmented: bool) -> Sources:

@@ -27,7 +27,9 @@ def title(block: Sequence[Row], blocks: Sequence[Sequence[Row]]) -> str:
         for key, value in own.items()
         if value is not None and any(other[0].block.get(key) != value for other in blocks)
     ]
-    return f"{row.dataset}: " + "; ".join(parts) if parts else row.dataset
+    files = ", ".join(data.get("files", {}).values())
+    name = f"{row.dataset} ({files})" if files else row.dataset
+    return f"{name}: " + "; ".join(parts) if parts else name
 
 
 def notes(block: Sequence[Row]) -> list[str]:

@@ -1,4 +1,4 @@
-"""RunResult: what one run leaves behind in result.json, and nothing else; reading it needs only the standard library."""
+"""RunResult: what a run leaves behind in result.json, and nothing else; reading it needs only the standard library."""
 
 import json
 import math
@@ -24,8 +24,8 @@ class RunResult:
     val, test       figures of the best epoch; test is None until the run was scored on it
     baselines       split -> all_zeros | all_ones | label_prior -> figures
     threshold       the one threshold tuned on validation, on the scale of the scores
-    collapse        verdict (None, silent, flood, constant), first_epoch, last_epoch, ranks (True: silent but ranks)
-    data            fingerprint, split (its fingerprint), num_labels, samples per split, notes
+    collapse        the fields of mllc.metrics.collapse.Collapse: verdict (None, silent, flood or constant), ...
+    data            fingerprint, split (its fingerprint), files (names by setting), num_labels, samples per split, notes
     """
 
     run_id: str

@@ -67,7 +67,7 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
     """Builds everything and runs one batch of each trial through step and rule; writes nothing; yields lines."""
     for group in cohorts(configs):
         shared = share(group[0], tuple(allow))
-        counts = {name: len(getattr(shared.data, name)) for name in ("train", "val", "test")}
+        counts = {name: len(shared.data.split(name)) for name in ("train", "val", "test")}
         yield (
             f"{shared.feed.name}, seed {shared.feed.seed}: "
             + ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -101,10 +101,15 @@ def titles(group: Sequence[Config]) -> list[str]:
     ]
 
 
+def folder(conf: Config, identifier: str) -> RunFolder:
+    """The folder of the run of `conf` whose id is `identifier`."""
+    name = conf["name"] or conf["loss"]["name"]
+    return RunFolder.at(conf["out"], conf["dataset"]["name"], name, conf["seed"], identifier)
+
+
 def _trial(conf: Config, title: str, shared: Shared) -> Trial:
     identifier = run_id(config.identity(conf), shared.fingerprints)
-    name = conf["name"] or conf["loss"]["name"]
-    return Trial(conf, RunFolder.at(conf["out"], shared.feed.name, name, conf["seed"], identifier), identifier, title)
+    return Trial(conf, folder(conf, identifier), identifier, title)
 
 
 def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:

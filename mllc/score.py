@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -103,7 +104,7 @@ def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, s
     trial.folder.save_tensors(
         "scores", {"scores": test.scores, "targets": test.targets, "decisions": test.decisions.to(torch.uint8)}
     )
-    positives = {name: label_statistics(getattr(shared.data, name)).label_counts for name in ("train", "val", "test")}
+    positives = {name: label_statistics(shared.data.split(name)).label_counts for name in ("train", "val", "test")}
     rows = per_label(test, thresholds, shared.data.label_names, positives)
     trial.folder.save_table("per_label.csv", rows)
     return replace(result, test=evaluate(test, thresholds))
@@ -114,8 +115,13 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
     conf, data = trial.config, shared.data
     flat = config.flat(config.identity(conf))
     mine = {key: value for key, value in flat.items() if key.split(".")[0] in TRIAL_KEYS - {"name"}}
-    facts = {"fingerprint": shared.fingerprints["data"], "split": shared.fingerprints["split"]}
-    splits = {name: len(getattr(data, name)) for name in ("train", "val", "test")}
+    node = conf["dataset"]
+    facts = {
+        "fingerprint": shared.fingerprints["data"],
+        "split": shared.fingerprints["split"],
+        "files": {key: Path(node[key]).name for key in (node.get("traits") or {}).get("paths", ()) if node.get(key)},
+    }
+    splits = {name: len(data.split(name)) for name in ("train", "val", "test")}
     return RunResult(
         run_id=trial.run_id,
         name=conf["name"] or conf["loss"]["name"],

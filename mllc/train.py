@@ -86,7 +86,7 @@ def train(replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Meas
             for i, replica in enumerate(active):
                 started = time.perf_counter()
                 torch.manual_seed(seed)
-                losses[i] += train_step(replica, batch, feed, epoch, (epoch + step / steps) / epochs)
+                losses[i] += train_step(replica, batch, feed, epoch, (epoch + (step + 0.5) / steps) / epochs)
                 seconds[i] += time.perf_counter() - started + shared / len(active)
             started = time.perf_counter()
             yield Step(epoch, step + 1, steps)

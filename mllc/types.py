@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from torch import Tensor
 
 Outputs = Mapping[str, Tensor]
-"""What a model returns for a batch: `logits` (batch, labels) and, by name, the extra outputs (batch,) of an objective."""
+"""What a model returns for a batch: `logits` (batch, labels) and, by name, an objective's extra outputs (batch,)."""
 
 
 class Rows(Protocol):
@@ -54,6 +54,12 @@ class Dataset:
     test: Split | None
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+
+    def split(self, name: str) -> Split:
+        """The split train, val or test of a data set that has it, as every carved one does."""
+        split: Split | None = getattr(self, name)
+        assert split is not None, f"no {name} split: carve it first"
+        return split
 
 
 @dataclass(frozen=True, eq=False)
