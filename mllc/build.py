@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch.amp.grad_scaler import GradScaler
 
-from mllc import config, seeding
+from mllc import seeding
+from mllc.config.targets import build, target
 from mllc.data.splits import carve, split_fingerprint
 from mllc.data.statistics import label_statistics
 from mllc.device import amp_dtype, pick_device
@@ -89,7 +90,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         raise DataError(f"dataset={name}: {len(data.train)} training samples are left; at least 2 are needed")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
-        backbone = config.build(conf["backbone"], data.input_shape, allow=allow, reserved=("freeze",))
+        backbone = build(conf["backbone"], data.input_shape, allow=allow, reserved=("freeze",))
     frozen, trained = split_frozen(backbone.stages, conf["backbone"].get("freeze", "none"))
     feed = Feed(
         name,
@@ -117,15 +118,15 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
 def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
     """Reads a data set once for all the cohorts that follow each other on it."""
     node = json.loads(dataset)
-    wanted = inspect.signature(config.target(node, allow=allow)).parameters
+    wanted = inspect.signature(target(node, allow=allow)).parameters
     extra = {"cache": cache} if "cache" in wanted else {}
-    return config.build(node, allow=allow, reserved=("augment",), **extra)
+    return build(node, allow=allow, reserved=("augment",), **extra)
 
 
 def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     """A fresh replica: label outputs and trained stages start the same for every trial of one seed."""
     feed, width = shared.feed, shared.backbone.num_features
-    build_target = partial(config.target, allow=shared.allow)
+    build_target = partial(target, allow=shared.allow)
     objective = build_objective(build_target(conf["loss"]), conf["loss"]["name"], conf["loss"], shared.statistics)
     objective = objective.to(feed.device)
     seed = partial(seeding.derive, feed.name, feed.seed, "init")
@@ -134,14 +135,14 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     model = Model(copy.deepcopy(shared.backbone.stages), labels, extra).to(feed.device)
     if feed.channels_last and len(shared.data.input_shape) == 3:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = config.build(conf["optimizer"], allow=shared.allow)
+    optimizer = build(conf["optimizer"], allow=shared.allow)
     fused = {"fused": True} if "fused" in inspect.signature(optimizer.func).parameters else {}
     return Replica(
         name,
         model,
         objective,
         optimizer(model.parameters(), **fused),
-        config.build(conf["schedule"], allow=shared.allow),
+        build(conf["schedule"], allow=shared.allow),
         GradScaler(feed.device.type, enabled=feed.amp is torch.float16),
         clip=conf["clip"],
     )

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from mllc import __version__
-from mllc.catalogue import KINDS
+from mllc.config.catalogue import KINDS
 from mllc.errors import ConfigError, MllcError
 
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
-    from mllc.completion import complete_in_shell
+    from mllc.config.completion import complete_in_shell
 
     return complete_in_shell(ctx.params.get("overrides") or (), incomplete, ctx.params.get("config_dir"))
 
@@ -105,9 +105,9 @@ def train(
 
     mllc train loss=focal optimizer.lr=0.01
     """
-    from mllc import config
+    from mllc.config.compose import compose
 
-    conf = config.compose(overrides or [], config_dir)
+    conf = compose(overrides or [], config_dir)
     allow = _importable(allow_target)
 
     from mllc import run
@@ -138,9 +138,9 @@ def sweep(
     Settings are chosen on validation, and only those are scored on test. Without a list of values it is the standard
     comparison; sweep=NAME names another (mllc list sweeps).
     """
-    from mllc import config
+    from mllc.config.compose import expand
 
-    configs = config.expand(overrides or [], config_dir)
+    configs = expand(overrides or [], config_dir)
     _check_by(by, configs)
     allow = _importable(allow_target)
 
@@ -176,7 +176,7 @@ def list_(
     config_dir: ConfigDir = None,
 ) -> None:
     """Show what there is: losses, datasets, ..."""
-    from mllc.listing import listing
+    from mllc.config.listing import listing
     from mllc.suggest import did_you_mean
 
     if what is not None and what not in KINDS:
@@ -191,9 +191,9 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
 
     A sweep's overrides are welcome: each trial gets its batch.
     """
-    from mllc import config
+    from mllc.config.compose import expand
 
-    configs = config.expand(overrides or [], config_dir, preset=None)
+    configs = expand(overrides or [], config_dir, preset=None)
     allow = _importable(allow_target)
 
     from mllc import run
@@ -205,11 +205,11 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
 
 def _check_by(by: str, configs: list[dict[str, Any]]) -> None:
     """Refuses a grouping before hours of training, not after."""
-    from mllc import config
-    from mllc.selection import FIELDS
+    from mllc.config.compose import flat
+    from mllc.report.selection import FIELDS
     from mllc.suggest import did_you_mean
 
-    known = {*FIELDS, *(key for conf in configs for key in config.flat(conf))}
+    known = {*FIELDS, *(key for conf in configs for key in flat(conf))}
     for key in by.split(","):
         if key.strip() not in known:
             raise ConfigError(f"--by {by}: '{key}' is not a setting of these runs{did_you_mean(key, known)}")

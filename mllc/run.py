@@ -8,17 +8,18 @@ from typing import Any
 
 import torch
 
-from mllc import checkpoint, config
+from mllc import checkpoint
 from mllc.build import Config, Shared, build_replica, share
+from mllc.config.compose import flat, identity
 from mllc.device import available_bytes
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import state
 from mllc.plan import TRIAL_KEYS, chunks, cohorts
+from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import Trial, best_epoch, failed, finish
 from mllc.screen import Screen
-from mllc.selection import select
 from mllc.store import RunFolder, run_id
 from mllc.train import EpochEnd, Replica, Step, forward, train_step
 from mllc.train import train as train_loop
@@ -85,19 +86,19 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
 
 def titles(group: Sequence[Config]) -> list[str]:
     """How the trials of a cohort are called: the row's name, and the settings in which they differ."""
-    flat = [config.flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
+    chosen = [flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
     names = [conf["name"] or conf["loss"]["name"] for conf in group]
     differ = {
         key
-        for one, name in zip(flat, names, strict=True)
-        for other, other_name in zip(flat, names, strict=True)
+        for one, name in zip(chosen, names, strict=True)
+        for other, other_name in zip(chosen, names, strict=True)
         if name == other_name
         for key in one.keys() | other.keys()
         if one.get(key) != other.get(key)
     }
     return [
         " ".join([name, *(f"{key}={values[key]}" for key in sorted(differ & values.keys()))])
-        for name, values in zip(names, flat, strict=True)
+        for name, values in zip(names, chosen, strict=True)
     ]
 
 
@@ -108,7 +109,7 @@ def folder(conf: Config, identifier: str) -> RunFolder:
 
 
 def _trial(conf: Config, title: str, shared: Shared) -> Trial:
-    identifier = run_id(config.identity(conf), shared.fingerprints)
+    identifier = run_id(identity(conf), shared.fingerprints)
     return Trial(conf, folder(conf, identifier), identifier, title)
 
 

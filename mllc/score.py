@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mllc import checkpoint, config
+from mllc import checkpoint
 from mllc.build import Config, Shared
+from mllc.config.compose import flat, identity
 from mllc.data.statistics import label_statistics
 from mllc.errors import DataError, StoreError
 from mllc.evaluate import evaluate, per_label
@@ -113,8 +114,8 @@ def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, s
 def _describe(trial: Trial, shared: Shared) -> RunResult:
     """The part of a result that is known before training."""
     conf, data = trial.config, shared.data
-    flat = config.flat(config.identity(conf))
-    mine = {key: value for key, value in flat.items() if key.split(".")[0] in TRIAL_KEYS - {"name"}}
+    settings = flat(identity(conf))
+    mine = {key: value for key, value in settings.items() if key.split(".")[0] in TRIAL_KEYS - {"name"}}
     node = conf["dataset"]
     facts = {
         "fingerprint": shared.fingerprints["data"],
@@ -131,7 +132,7 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
         optimizer=conf["optimizer"]["name"],
         seed=conf["seed"],
         settings=mine,
-        shared={key: value for key, value in flat.items() if key not in mine and key not in ("seed", "name")},
+        shared={key: value for key, value in settings.items() if key not in mine and key not in ("seed", "name")},
         status="done",
         monitor=conf["monitor"],
         data={**facts, "num_labels": len(data.label_names), "samples": splits, "notes": list(data.notes)},

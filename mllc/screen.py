@@ -11,8 +11,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from mllc.grid import Column, fit
 from mllc.monitors import MONITORS
+from mllc.report.grid import Column, fit
 
 REFRESH_S = 0.5
 VISIBLE = 12

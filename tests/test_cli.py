@@ -148,15 +148,15 @@ def test_list_is_plain_when_piped(run_cli, kind):
     code, out, _ = run_cli("list", kind)
     rows = [line.split("\t") for line in out.splitlines()]
     assert code == 0
-    assert [row[0] for row in rows] == list(mllc.catalogue.choices(mllc.catalogue.KINDS[kind]))
+    assert [row[0] for row in rows] == list(mllc.config.catalogue.choices(mllc.config.catalogue.KINDS[kind]))
     assert all(len(row) == len(rows[0]) and all(row) for row in rows)
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_list_fits_the_terminal(width):
-    from mllc.listing import listing
+    from mllc.config.listing import listing
 
-    for kind in mllc.catalogue.KINDS:
+    for kind in mllc.config.catalogue.KINDS:
         lines = listing(kind, None, width).splitlines()
         assert max(map(len, lines)) <= width
         assert not [line for line in lines if "…" in line]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mllc import catalogue
-from mllc.completion import complete_override
+from mllc.config import catalogue
+from mllc.config.completion import complete_override
 
 
 @pytest.mark.parametrize(

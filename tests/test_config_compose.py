@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mllc import catalogue, config
-from mllc.catalogue import GROUPS
-from mllc.checks import ALLOWED, REQUIRED, allowed
+from mllc.config import catalogue
+from mllc.config import compose as config
+from mllc.config.catalogue import GROUPS
+from mllc.config.checks import ALLOWED, REQUIRED, allowed
 from mllc.errors import ConfigError
 
 CHOICES = [(group, name) for group in GROUPS for name in catalogue.choices(group)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mllc import config
+from mllc.config import compose as config
 from mllc.errors import ConfigError
 
 REFUSED = {

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from mllc import settings
-from mllc.settings import NotAllowed
+from mllc.config import settings
+from mllc.config.settings import NotAllowed
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from mllc import catalogue, config
+from mllc.config import catalogue
+from mllc.config import compose as config
 from mllc.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mllc import config
+from mllc.config import compose as config
 from mllc.errors import ConfigError
 from mllc.schedules import cosine
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mllc import catalogue, config
+from mllc.config import catalogue
+from mllc.config import compose as config
 from mllc.errors import ConfigError
 
 OPTIMIZERS = sorted(catalogue.choices("optimizer"))

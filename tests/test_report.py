@@ -14,7 +14,7 @@ from sample_runs import figures, make
 
 from mllc import report
 from mllc.errors import ConfigError, StoreError
-from mllc.notes import notes
+from mllc.report.notes import notes
 
 NEEDED = {
     *("dataset", "backbone", "loss", "optimizer", "seed", "seeds", "status", "map", "micro_f1", "macro_f1"),

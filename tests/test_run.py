@@ -9,7 +9,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from mllc import config, run
+from mllc import run
+from mllc.config import compose as config
 from mllc.errors import DataError, StoreError
 from mllc.result import RunResult
 from mllc.score import best_epoch

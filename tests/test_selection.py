@@ -4,7 +4,7 @@ import pytest
 from sample_runs import make
 
 from mllc.errors import ConfigError
-from mllc.selection import select
+from mllc.report.selection import select
 
 
 def lrs(results, by="loss"):

@@ -30,7 +30,7 @@ class Traits:
     saturates        a confidently wrong positive gets no gradient, as with losses of probabilities
     expected         `diverges` for a loss that exists to show a failure
     search           range of each setting worth tuning: {low, high, log} or {choices}
-    types            what each setting, and the rule, may be, such as `number > 0|null` (see mllc.settings)
+    types            what each setting, and the rule, may be, such as `number > 0|null` (see mllc.config.settings)
     """
 
     formula: str

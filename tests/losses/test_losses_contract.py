@@ -11,11 +11,11 @@ import pytest
 import torch
 import yaml
 
+from mllc.config.settings import fit, words
 from mllc.errors import ConfigError
 from mllc.losses.objective import Objective
 from mllc.losses.rules import RULES
 from mllc.losses.traits import RESERVED, Traits
-from mllc.settings import fit, words
 from mllc.types import LabelStatistics
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "loss").glob("*.yaml"))

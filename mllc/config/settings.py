@@ -28,7 +28,7 @@ def fit(value: Any, allowed: str) -> Any:
     [32, 16]
     >>> fit("ten", "integer >= 1")
     Traceback (most recent call last):
-    mllc.settings.NotAllowed: a whole number >= 1
+    mllc.config.settings.NotAllowed: a whole number >= 1
     """
     for one in allowed.split("|"):
         try:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mllc import catalogue
-from mllc.checks import REQUIRED, allowed
+from mllc.config import catalogue
+from mllc.config.checks import REQUIRED, allowed
+from mllc.config.settings import words
 from mllc.errors import MllcError
-from mllc.settings import words
 
 
 def complete_override(typed: Iterable[str], incomplete: str, config_dir: Path | None = None) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mllc import catalogue
+from mllc.config import catalogue
 from mllc.errors import ConfigError
 
 

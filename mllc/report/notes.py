@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mllc.comparison import Row
+from mllc.report.comparison import Row
 
 COLLAPSE = {
     "silent": "its own rule predicts under 1 % of the true number of labels",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mllc import catalogue
+from mllc.config import catalogue
 
 
 def listing(kind: str, config_dir: Path | None = None, width: int | None = None) -> str:

@@ -26,12 +26,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mllc import catalogue
-from mllc.catalogue import GROUPS
-from mllc.checks import check_config, check_value, unknown_key
+from mllc.config import catalogue
+from mllc.config.catalogue import GROUPS
+from mllc.config.checks import check_config, check_value, unknown_key
+from mllc.config.presets import key_of, merge, preset_blocks
+from mllc.config.targets import build, target
 from mllc.errors import ConfigError
-from mllc.presets import key_of, merge, preset_blocks
-from mllc.targets import build, target
 
 __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 

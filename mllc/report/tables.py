@@ -4,9 +4,9 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from mllc.comparison import Row
-from mllc.grid import Column, fit, to_text
-from mllc.notes import count, notes, title
+from mllc.report.comparison import Row
+from mllc.report.grid import Column, fit, to_text
+from mllc.report.notes import count, notes, title
 
 FIGURES = (
     ("map", "mAP", 0),

@@ -10,12 +10,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mllc import tables
-from mllc.comparison import Row, rows
 from mllc.errors import ConfigError, StoreError
-from mllc.notes import count
+from mllc.report import tables
+from mllc.report.comparison import Row, rows
+from mllc.report.notes import count
+from mllc.report.run_table import run_table
 from mllc.result import RunResult
-from mllc.run_table import run_table
 from mllc.suggest import did_you_mean
 
 __all__ = ["FORMATS", "load", "render", "rows", "run_table"]

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from mllc.comparison import BASELINES
-from mllc.grid import Column, fit, to_text
-from mllc.notes import COLLAPSE, count
+from mllc.report.comparison import BASELINES
+from mllc.report.grid import Column, fit, to_text
+from mllc.report.notes import COLLAPSE, count
 from mllc.result import Metrics, RunResult
 
 LONG = {"test": "test", "val": "validation"}

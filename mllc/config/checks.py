@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from mllc import catalogue, settings
-from mllc.catalogue import GROUPS
+from mllc.config import catalogue, settings
+from mllc.config.catalogue import GROUPS
+from mllc.config.settings import NotAllowed
 from mllc.errors import ConfigError
 from mllc.monitors import MONITORS
-from mllc.settings import NotAllowed
 from mllc.suggest import did_you_mean
 
 ALLOWED = {

@@ -21,8 +21,8 @@ KINDS = {"losses": "loss", "datasets": "dataset", "sweeps": "sweep"} | {
 
 def conf_folder() -> Path:
     """mllc's own conf/: inside the package in a wheel, beside it in a checkout."""
-    packaged = Path(__file__).parent / "conf"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "conf"
+    packaged = Path(__file__).parent.parent / "conf"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "conf"
 
 
 def folders(config_dir: Path | None = None) -> list[Path]:

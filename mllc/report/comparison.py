@@ -10,8 +10,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mllc.errors import ConfigError
+from mllc.report.selection import Selected, select
 from mllc.result import Metrics, RunResult
-from mllc.selection import Selected, select
 from mllc.suggest import did_you_mean
 
 BASELINES = ("all_zeros", "all_ones", "label_prior")
@@ -21,7 +21,7 @@ BASELINES = ("all_zeros", "all_ones", "label_prior")
 class Row:
     """One row: the chosen settings of a group, averaged over seeds, or a baseline.
 
-    block        what the rows of one comparison have in common, see `mllc.selection.Selected`
+    block        what the rows of one comparison have in common, see `mllc.report.selection.Selected`
     group        the keys of `by` and this row's values; a baseline has its name in the first of them
     name, loss   the row's name in the config, and its loss; of a baseline, the baseline's name
     status       done, diverged or failed (if any of its runs did), or baseline; `statuses` has one a seed
