@@ -1,3 +1,22 @@
-"""mllc compares loss functions for multi-label classification with sparse labels."""
+"""mllc compares loss functions for multi-label classification with sparse labels, fairly, on your own data.
+
+The way of a batch, top to bottom; imports point down only:
+
+    cli          parse, call, print
+    run          cohorts of trials -> results: trains what is not done, scores what was selected
+    score        a trained replica -> its RunResult          screen      live progress
+    build        a config -> what it names                   checkpoint  a replica's state <-> tensors
+    report/      RunResults -> selection, tables, words
+    train        the training loop                           evaluate    predictions -> every figure
+    config/      conf/ and overrides -> checked configs      store       run folders
+    feed         rows -> batches of features, shared by a cohort; plan: trials -> cohorts; device; environment
+
+    losses/      functions of logits and targets, their decision rules and scores
+    metrics/     functions of scores or decisions and targets; thresholds, baselines, collapse
+    data/        readers, splits, augmentation               models/     backbones, freezing, outputs
+    schedules, seeding, monitors, suggest
+
+    result       what a run leaves behind    types  what travels between the rooms    errors
+"""
 
 __version__ = "0.1.0"

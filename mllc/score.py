@@ -22,6 +22,10 @@ from mllc.store import RunFolder
 from mllc.train import EpochRow, Replica, predict
 
 
+COLLAPSE_FIGURES = ("labels_per_sample", "loss", "map", "micro_f1_tuned")
+"""Columns of the history that the verdict on collapse reads, without `val_`."""
+
+
 class Trial(NamedTuple):
     """A config that waits for its run: where it goes and how the screen calls it."""
 
@@ -69,10 +73,7 @@ def _validated(replica: Replica, trial: Trial, shared: Shared) -> RunResult:
             "type monitor=val_loss, or a larger split.val"
         )
     verdict = collapse(
-        [
-            EpochFacts(int(row["epoch"]), row["val_labels_per_sample"], row["val_loss"], row["val_map"])
-            for row in replica.history
-        ],
+        [EpochFacts(int(row["epoch"]), *(row[f"val_{name}"] for name in COLLAPSE_FIGURES)) for row in replica.history],
         reported_epoch=best,
         true_labels_per_sample=shared.true_labels_per_sample,
         chance_map=shared.chance_map,

@@ -12,6 +12,9 @@ SILENT_BELOW = 0.01
 FLOOD_ABOVE = 10.0
 """Times the true number of labels over which the own rule floods."""
 
+USEFUL_F1 = 0.1
+"""Micro-F1 with the best threshold under which no ranking is called useful."""
+
 LASTING = 2
 """Epochs that a collapse other than the reported epoch's must last to be worth telling."""
 
@@ -23,12 +26,14 @@ class EpochFacts:
     labels_per_sample  mean number of labels predicted; None: not known
     loss               None: not known
     map                None: no label has positives
+    micro_f1_tuned     with the best threshold on validation; None: not known
     """
 
     epoch: int
     labels_per_sample: float | None
     loss: float | None = None
     map: float | None = None
+    micro_f1_tuned: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,18 @@ def state(labels_per_sample: float | None, true_labels_per_sample: float) -> Lit
     return "flood" if labels_per_sample > FLOOD_ABOVE * true_labels_per_sample else None
 
 
-def useful(map: float, chance: float) -> bool:
-    """Whether an mAP has at least twice the odds, map / (1 - map), of `chance`, the mAP of a random order.
+def useful(map: float, chance: float, micro_f1_tuned: float | None = None) -> bool:
+    """Whether a ranking is worth a better threshold: it is not a random one, and there is a threshold that pays.
+
+    The mAP must have at least twice the odds, map / (1 - map), of `chance`, the mAP of a random order, and the best
+    threshold must reach a micro-F1 of .1 (where it is known).
 
     For rare labels that is twice the mAP by chance; for frequent ones (chance .5) it stays within reach (.67). The mAP
     of the label prior would be too low a bar: equal scores share the worst rank, so any order, a random one as well,
     beats it several times where labels are rare (see `chance_average_precision`).
     """
-    return map * (1 - chance) >= 2 * chance * (1 - map)
+    pays = micro_f1_tuned is None or micro_f1_tuned >= USEFUL_F1
+    return pays and map * (1 - chance) >= 2 * chance * (1 - map)
 
 
 def collapse(
@@ -116,5 +125,6 @@ def collapse(
     others = tuple(s for s in stretches if s is not own and s.last_epoch - s.first_epoch + 1 >= LASTING)
     if own is None:
         return Collapse(others=others)
-    ranks = None if reported.map is None or chance_map is None else useful(reported.map, chance_map)
+    known = reported.map is not None and chance_map is not None
+    ranks = useful(reported.map, chance_map, reported.micro_f1_tuned) if known else None
     return Collapse(own.verdict, own.first_epoch, own.last_epoch, ranks, others)

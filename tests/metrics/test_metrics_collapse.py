@@ -89,3 +89,8 @@ def test_useful_is_twice_the_odds(reached, chance, expected):
 def test_a_reported_epoch_outside_the_history_is_refused():
     with pytest.raises(ValueError, match="reported epoch 3 is not in the history"):
         verdict(history([1.0, 1.0]), 3)
+
+
+def test_a_ranking_that_no_threshold_makes_useful_does_not_count():
+    assert useful(0.04, 0.005, micro_f1_tuned=0.2)
+    assert not useful(0.04, 0.005, micro_f1_tuned=0.01)
