@@ -21,7 +21,6 @@ from mllc.result import RunResult
 from mllc.store import RunFolder
 from mllc.train import EpochRow, Replica, predict
 
-
 COLLAPSE_FIGURES = ("labels_per_sample", "loss", "map", "micro_f1_tuned")
 """Columns of the history that the verdict on collapse reads, without `val_`."""
 

@@ -125,6 +125,7 @@ def collapse(
     others = tuple(s for s in stretches if s is not own and s.last_epoch - s.first_epoch + 1 >= LASTING)
     if own is None:
         return Collapse(others=others)
-    known = reported.map is not None and chance_map is not None
-    ranks = useful(reported.map, chance_map, reported.micro_f1_tuned) if known else None
+    ranks = None
+    if reported.map is not None and chance_map is not None:
+        ranks = useful(reported.map, chance_map, reported.micro_f1_tuned)
     return Collapse(own.verdict, own.first_epoch, own.last_epoch, ranks, others)
