@@ -74,3 +74,26 @@ def test_presets_of_the_users_folder(tmp_path):
 @pytest.mark.parametrize("name", catalogue.choices("sweep"))
 def test_every_preset_expands(name):
     assert len(config.expand([f"sweep={name}"])) > 1
+
+
+def test_a_preset_takes_the_rates_of_the_chosen_optimizer():
+    rates = {name: catalogue.settings("optimizer", name)["traits"]["rates"] for name in ("adam", "adagrad")}
+    found = values(
+        ["optimizer=adam,adagrad", "loss=bce", "seed=0", "sweep=standard"], "name", "optimizer", "optimizer.lr"
+    )
+    assert [(name, float(rate)) for name in rates for rate in rates[name].split(",")] == [row[1:] for row in found[:-1]]
+    assert found[-1][:2] == ("untuned", "sgd")
+    assert {
+        row[2] for row in values(["optimizer=adam", "optimizer.lr=0.5", "seed=0"], "name", "loss", "optimizer.lr")
+    } == {
+        0.5,
+        0.05,
+    }
+
+
+def test_an_optimizer_without_rates_wants_them_typed(tmp_path):
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer/mine.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.1\n")
+    with pytest.raises(ConfigError, match=r"type optimizer\.lr=") as caught:
+        config.expand(["optimizer=mine"], tmp_path)
+    assert "rates" in str(caught.value)

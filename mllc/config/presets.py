@@ -11,7 +11,8 @@ def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None)
     """The blocks of overrides that a preset stands for, each a sweep of its own: its grid, then each row.
 
     The user's overrides `own` replace the preset's on the same key. A row fixes what it names: of `own` it takes those
-    on keys that neither the row nor the grid names.
+    on keys that neither the row nor the grid names. `optimizer.lr: rates` stands for the rates that the YAML of the
+    chosen optimizer names as worth a try, since those of one optimizer are not those of another.
     """
     content = catalogue.settings("sweep", name, config_dir)
     unknown = sorted(content.keys() - {"summary", "shared", "grid", "rows"})
@@ -21,7 +22,22 @@ def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None)
     grid = [f"{key}={value}" for key, value in (content.get("grid") or {}).items()]
     in_grid = {key_of(override) for override in grid}
     elsewhere = [override for override in own if key_of(override) not in in_grid]
-    return [merge(shared, grid, own), *(merge(shared, elsewhere, row) for row in content.get("rows") or [])]
+    rows = [merge(shared, elsewhere, row) for row in content.get("rows") or []]
+    return [*_with_rates(merge(shared, grid, own), config_dir), *rows]
+
+
+def _with_rates(overrides: list[str], config_dir: Path | None) -> list[list[str]]:
+    """Puts each optimizer's own learning rates in the place of `optimizer.lr=rates`, one block an optimizer."""
+    if "optimizer.lr=rates" not in overrides:
+        return [overrides]
+    (names,) = (override.partition("=")[2] for override in overrides if key_of(override) == "optimizer")
+    blocks = []
+    for name in names.split(","):
+        rates = (catalogue.settings("optimizer", name, config_dir).get("traits") or {}).get("rates")
+        if not rates:
+            raise ConfigError(f"conf/optimizer/{name}.yaml names no traits.rates; type optimizer.lr=0.01,0.1 as well")
+        blocks.append(merge(overrides, [f"optimizer={name}", f"optimizer.lr={rates}"]))
+    return blocks
 
 
 def merge(*overrides: Sequence[str]) -> list[str]:
