@@ -1,17 +1,20 @@
 """From a config to what it names: the part a cohort shares, and the replica of each of its trials."""
 
 import copy
+import hashlib
 import inspect
 import json
 import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.amp.grad_scaler import GradScaler
 
 from mllc import seeding
+from mllc.config.catalogue import GROUPS
 from mllc.config.targets import build, target
 from mllc.data.splits import carve, split_fingerprint
 from mllc.data.statistics import label_statistics
@@ -37,7 +40,7 @@ class Shared:
     """What the trials of a cohort share.
 
     backbone      its trained stages; the frozen ones are in the feed
-    fingerprints  of the data, the split and the initial weights: part of every run's id
+    fingerprints  of the data and the split: part of every run's id
     """
 
     data: Dataset
@@ -92,6 +95,8 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
         backbone = build(conf["backbone"], data.input_shape, allow=allow, reserved=("freeze",))
     frozen, trained = split_frozen(backbone.stages, conf["backbone"].get("freeze", "none"))
+    if conf["channels_last"] and len(data.input_shape) == 3:
+        frozen = frozen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     feed = Feed(
         name,
         data,
@@ -105,13 +110,23 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         amp=amp_dtype(conf["amp"], device),
         channels_last=conf["channels_last"],
     )
-    fingerprints = {
-        "data": data.fingerprint,
-        "split": split_fingerprint(data),
-        "weights": weights_fingerprint(conf["backbone"].get("weights")),
-    }
+    fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data)}
     statistics = label_statistics(data.train)
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
+
+
+def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, str]:
+    """Digests of what a config refers to beside its data: files named by path, and code that is not mllc's own."""
+    found = {}
+    for group in GROUPS:
+        node = conf[group]
+        if group != "dataset":
+            for key in (node.get("traits") or {}).get("paths") or ():
+                found[f"{group}.{key}"] = weights_fingerprint(node.get(key))
+        source = inspect.getsourcefile(target(node, allow=allow))
+        if source and node["_target_"].partition(".")[0] not in ("mllc", "torch", "torchvision"):
+            found[f"{group}._target_"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -129,6 +144,8 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     build_target = partial(target, allow=shared.allow)
     objective = build_objective(build_target(conf["loss"]), conf["loss"]["name"], conf["loss"], shared.statistics)
     objective = objective.to(feed.device)
+    if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
+        objective.require_mask()
     seed = partial(seeding.derive, feed.name, feed.seed, "init")
     labels = output_unit(width, len(shared.data.label_names), seed("labels"))
     extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
@@ -136,12 +153,14 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     if feed.channels_last and len(shared.data.input_shape) == 3:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build(conf["optimizer"], allow=shared.allow)
-    fused = {"fused": True} if "fused" in inspect.signature(optimizer.func).parameters else {}
+    fused = "fused" in inspect.signature(optimizer.func).parameters
+    if conf["optimizer"]["name"] == "adagrad" and feed.device.type == "cuda":
+        fused = False  # torch 2.9 to 2.11 have it for the CPU only
     return Replica(
         name,
         model,
         objective,
-        optimizer(model.parameters(), **fused),
+        optimizer(model.parameters(), **({"fused": True} if fused else {})),
         build(conf["schedule"], allow=shared.allow),
         GradScaler(feed.device.type, enabled=feed.amp is torch.float16),
         clip=conf["clip"],

@@ -35,6 +35,10 @@ def restore(replica: Replica, tensors: dict[str, Tensor], about: dict[str, Any])
             state.setdefault(int(index), {})[key] = value
     groups = replica.optimizer.state_dict()["param_groups"]
     replica.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for weight, entries in replica.optimizer.state.items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:  # fused steps pair elements by memory order
+                entries[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
     replica.scaler.load_state_dict(about["scaler"])
     replica.history[:] = about["history"]
     replica.diverged = about["diverged"]

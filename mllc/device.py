@@ -1,6 +1,7 @@
 """The device to train on, the dtype of its mixed precision, and how much memory it has left."""
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -22,7 +23,10 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and index >= found:
         there = f"{found} CUDA devices, cuda:0 to cuda:{found - 1}" if found else "no CUDA device"
         raise ModelError(f"device={name}: this machine has {there}; type device=cpu or device=auto")
-    return torch.device("cuda", index) if device.type == "cuda" else device
+    if device.type == "cuda":
+        torch.cuda.set_device(index)
+        return torch.device("cuda", index)
+    return device
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
@@ -37,12 +41,17 @@ def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
 
 
 def available_bytes(device: torch.device) -> int:
-    """Memory that is free on the device (for the CPU: what the system can hand out without swapping)."""
+    """Memory that is free on the device; for the CPU what the system, or the container, hands out without swapping."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
     try:
-        with open("/proc/meminfo") as lines:
-            found = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-        return found << 10
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) << 10
     except (OSError, StopIteration):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        return max(min(free, limit - used), 0)
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return free

@@ -16,8 +16,8 @@ from mllc import __version__
 
 
 @cache
-def environment() -> dict[str, Any]:
-    """Facts for environment.json; none of them is part of a run's id."""
+def environment(device: torch.device, amp: torch.dtype | None) -> dict[str, Any]:
+    """Facts for environment.json, with the device and the dtype of autocast that were used; none is part of an id."""
     packages = ("torchvision", "numpy", "scikit-learn", "hydra-core", "safetensors")
     return {
         "mllc": __version__,
@@ -26,8 +26,10 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cpu_threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+        "device": str(device),
+        "amp": None if amp is None else str(amp).removeprefix("torch."),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
         "commit": _commit(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "folder": str(Path.cwd()),

@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from mllc import seeding
 from mllc.data.augment import augment
 from mllc.data.batches import batches
+from mllc.device import available_bytes
 from mllc.types import Dataset, Rows, Split
-
-KEEP_BYTES = 4 << 30
-"""Features of a frozen front are kept in memory up to this size a split, else computed anew for each batch."""
 
 
 class Batch(NamedTuple):
@@ -25,12 +23,12 @@ class Batch(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where batches are cut from: rows (inputs or kept features), targets and mask, on the device if they fit."""
+    """Where batches are cut from, on the device if it fits: rows (`raw` inputs or kept features), targets, mask."""
 
     rows: Rows
     targets: Tensor
     mask: Tensor | None
-    frozen: bool
+    raw: bool
 
 
 @dataclass(eq=False)
@@ -43,6 +41,7 @@ class Feed:
     augment    arguments of mllc.data.augment.augment; all zero: none
     mean, std  of pixels, one a channel; empty: pixels as they are, in [0, 1]
     amp        the dtype of autocast, or None
+    keep_bytes features of a frozen front are kept in memory up to this size a split, else computed for each batch
     """
 
     name: str
@@ -56,7 +55,12 @@ class Feed:
     std: tuple[float, ...] = ()
     amp: torch.dtype | None = None
     channels_last: bool = True
+    keep_bytes: int = 4 << 30
     _sources: dict[str, Sources] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Puts the pixel statistics on the device once: a copy in each batch would make the host wait."""
+        self._mean, self._std = (torch.tensor(x, device=self.device).view(1, -1, 1, 1) for x in (self.mean, self.std))
 
     @property
     def steps(self) -> int:
@@ -85,7 +89,7 @@ class Feed:
         rows = _take(source.rows, index, self.device)
         targets = _take(source.targets, index, self.device)
         mask = None if source.mask is None else _take(source.mask, index, self.device)
-        features = self._features(rows, augmented) if source.frozen else rows
+        features = self._features(rows, augmented) if source.raw else rows
         return Batch(features, targets.float(), mask)
 
     def _features(self, rows: Tensor, augmented: tuple[int, int] | None) -> Tensor:
@@ -96,8 +100,7 @@ class Feed:
             stream = seeding.generator(self.name, self.seed, "augment", *augmented)
             rows = augment(rows, stream, **self.augment)  # type: ignore[arg-type]
         if images and self.mean:
-            shape = (1, -1, 1, 1)
-            rows = (rows - rows.new_tensor(self.mean).view(shape)) / rows.new_tensor(self.std).view(shape)
+            rows = (rows - self._mean) / self._std
         if images and self.channels_last:
             rows = rows.contiguous(memory_format=torch.channels_last)
         if not len(self.frozen):
@@ -118,23 +121,21 @@ class Feed:
         targets = _resident(split.targets, self.device)
         mask = None if split.mask is None else _resident(split.mask, self.device)
         if augmented or not len(self.frozen):
-            return Sources(rows, targets, mask, frozen=True)
+            return Sources(rows, targets, mask, raw=True)
         first = self._features(_take(rows, torch.arange(1), self.device), None)
-        if first.nbytes * len(split) > KEEP_BYTES:
-            return Sources(rows, targets, mask, frozen=True)
-        parts = [
-            self._features(_take(rows, index, self.device), None)
-            for index in torch.arange(len(split)).split(self.batch_size)
-        ]
-        return Sources(torch.cat(parts), targets, mask, frozen=False)
+        if first.nbytes * len(split) > min(self.keep_bytes, available_bytes(self.device) // 4):
+            return Sources(rows, targets, mask, raw=True)
+        features = first.new_empty(len(split), *first.shape[1:])
+        for index in torch.arange(len(split)).split(self.batch_size):
+            features[index[0] : index[-1] + 1] = self._features(_take(rows, index, self.device), None)
+        return Sources(features, targets, mask, raw=False)
 
 
 def _resident(rows: Any, device: torch.device) -> Any:
     """Rows on the device if they are a tensor that takes at most a quarter of what is free there, else as they are."""
     if device.type != "cuda" or not isinstance(rows, Tensor):
         return rows
-    free, _ = torch.cuda.mem_get_info(device)
-    return rows.to(device) if rows.nbytes < free / 4 else rows
+    return rows.to(device) if rows.nbytes < available_bytes(device) / 4 else rows
 
 
 def _take(rows: Rows, index: Tensor, device: torch.device) -> Tensor:

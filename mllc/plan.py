@@ -8,6 +8,11 @@ TRIAL_KEYS = frozenset({"loss", "optimizer", "schedule", "clip", "name"})
 """Top-level config keys in which the trials of one cohort may differ; all others are the cohort's."""
 
 
+def row_name(config: dict[str, Any]) -> str:
+    """The row of a report that a run belongs to."""
+    return config["name"] or config["loss"]["name"]
+
+
 def shared_part(config: dict[str, Any]) -> dict[str, Any]:
     """What a config shares with its cohort."""
     return {key: value for key, value in config.items() if key not in TRIAL_KEYS}

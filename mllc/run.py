@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from mllc import checkpoint
-from mllc.build import Config, Shared, build_replica, share
+from mllc.build import Config, Shared, build_replica, file_fingerprints, share
 from mllc.config.compose import flat, identity
 from mllc.device import available_bytes
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import state
-from mllc.plan import TRIAL_KEYS, chunks, cohorts
+from mllc.plan import TRIAL_KEYS, chunks, cohorts, row_name
 from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import Trial, best_epoch, failed, finish
@@ -23,6 +23,9 @@ from mllc.screen import Screen
 from mllc.store import RunFolder, run_id
 from mllc.train import EpochEnd, Replica, Step, forward, train_step
 from mllc.train import train as train_loop
+
+MOST_TRIALS = 256
+"""Trials in one cohort at most: each holds a lock, and processes may open about 1000 files."""
 
 
 def train(
@@ -33,19 +36,22 @@ def train(
     Returns the results in the order of `configs`. A run that fails is a result of status `failed`; the others go on.
     """
     results: dict[str, RunResult] = {}
+    said: set[str] = set()
     for group in cohorts(configs):
+        shared = None  # lets the last cohort's features go before the next one's are made
         shared = share(group[0], tuple(allow))
-        for note in shared.data.notes:
+        for note in (note for note in shared.data.notes if note not in said):
             screen.note(note)
+            said.add(note)
         waiting = []
         for conf, title in zip(group, titles(group), strict=True):
             trial = _trial(conf, title, shared)
             done = None if force else trial.folder.result()
-            if done is None or done.status == "failed" or (score_test and done.test is None and done.status == "done"):
-                waiting.append(trial)
-            else:
+            if done is not None and _complete(done, score_test):
                 screen.note(f"{title} is done ({trial.folder.path}): skipped")
                 results[_key(conf)] = done
+            else:
+                waiting.append(trial)
         for part in chunks(waiting, _most_trials(waiting, shared)):
             for trial, result in _halving(part, shared, score_test=score_test, screen=screen, force=force):
                 results[_key(trial.config)] = result
@@ -68,6 +74,7 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
     """Builds everything and runs one batch of each trial through step and rule; writes nothing; yields lines."""
     for group in cohorts(configs):
         shared = share(group[0], tuple(allow))
+        shared.feed.keep_bytes = 0
         counts = {name: len(shared.data.split(name)) for name in ("train", "val", "test")}
         yield (
             f"{shared.feed.name}, seed {shared.feed.seed}: "
@@ -84,10 +91,15 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
             yield f"  {title}: {weights:,} trained weights, loss of the first batch {loss:.4g}"
 
 
+def _complete(result: RunResult, score_test: bool) -> bool:
+    """Whether nothing is left to do for a run; a failed one is tried again."""
+    return result.status == "diverged" or (result.status == "done" and (result.test is not None or not score_test))
+
+
 def titles(group: Sequence[Config]) -> list[str]:
     """How the trials of a cohort are called: the row's name, and the settings in which they differ."""
     chosen = [flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
-    names = [conf["name"] or conf["loss"]["name"] for conf in group]
+    names = [row_name(conf) for conf in group]
     differ = {
         key
         for one, name in zip(chosen, names, strict=True)
@@ -104,12 +116,11 @@ def titles(group: Sequence[Config]) -> list[str]:
 
 def folder(conf: Config, identifier: str) -> RunFolder:
     """The folder of the run of `conf` whose id is `identifier`."""
-    name = conf["name"] or conf["loss"]["name"]
-    return RunFolder.at(conf["out"], conf["dataset"]["name"], name, conf["seed"], identifier)
+    return RunFolder.at(conf["out"], conf["dataset"]["name"], row_name(conf), conf["seed"], identifier)
 
 
 def _trial(conf: Config, title: str, shared: Shared) -> Trial:
-    identifier = run_id(identity(conf), shared.fingerprints)
+    identifier = run_id(identity(conf), shared.fingerprints | file_fingerprints(conf, shared.allow))
     return Trial(conf, folder(conf, identifier), identifier, title)
 
 
@@ -119,7 +130,7 @@ def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:
         return 1
     replica = build_replica(waiting[0].config, "", shared)
     each = 4 * sum(p.numel() * p.element_size() for p in replica.model.parameters())
-    return max(1, available_bytes(shared.feed.device) // 2 // max(each, 1))
+    return min(max(1, available_bytes(shared.feed.device) // 2 // max(each, 1)), MOST_TRIALS)
 
 
 def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[tuple[Trial, RunResult]]:
@@ -133,7 +144,8 @@ def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[
     if len(part) == 1:
         message = f"out of GPU memory with one trial ({reason}); type a smaller batch_size"
         options["screen"].note(f"{part[0].title} failed: {message}")
-        return [(part[0], failed(part[0], shared, message))]
+        with part[0].folder.locked():
+            return [(part[0], failed(part[0], shared, message))]
     half = -(-len(part) // 2)
     options["screen"].note(f"out of GPU memory with {len(part)} trials at once: going on with {half}")
     options["force"] = False
@@ -143,28 +155,32 @@ def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[
 def _run_cohort(
     part: Sequence[Trial], shared: Shared, *, score_test: bool, screen: Screen, force: bool
 ) -> list[tuple[Trial, RunResult]]:
+    results: list[tuple[Trial, RunResult]] = []
     with ExitStack() as locks:
-        replicas: dict[Replica, Trial] = {}
-        finished: dict[Replica, RunResult] = {}
         for trial in part:
             locks.enter_context(trial.folder.locked())
             if force:
                 trial.folder.clear()
+        replicas: dict[Replica, Trial] = {}
+        trained: dict[Replica, RunResult] = {}  # in an earlier session, and still to be scored on test
+        for trial in part:
+            result = trial.folder.result()
+            if result is not None and _complete(result, score_test):
+                results.append((trial, result))
+                continue
             replica = build_replica(trial.config, trial.title, shared)
             replicas[replica] = trial
-            done = trial.folder.result()
-            if done is not None and done.status == "done":
-                finished[replica] = done
+            if result is not None and result.status == "done":
+                trained[replica] = result
             else:
-                trial.folder.save_setup(trial.config, environment())
+                trial.folder.save_setup(trial.config, environment(shared.feed.device, shared.feed.amp))
                 _resume(replica, trial, screen)
-        fresh = [replica for replica in replicas if replica not in finished]
+        fresh = [replica for replica in replicas if replica not in trained]
         if fresh:
             _train(fresh, replicas, shared, screen)
-        return [
-            (trial, finish(replica, trial, shared, finished.get(replica), score_test))
-            for replica, trial in replicas.items()
-        ]
+        for replica, trial in replicas.items():
+            results.append((trial, finish(replica, trial, shared, trained.get(replica), score_test)))
+    return results
 
 
 def _resume(replica: Replica, trial: Trial, screen: Screen) -> None:
@@ -188,9 +204,11 @@ def _train(replicas: Sequence[Replica], trials: dict[Replica, Trial], shared: Sh
 
 def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
     """Writes what the end of an epoch leaves: the best weights first, then the state that refers to them."""
+    if replica.failure:
+        return
     row = replica.history[-1]
     if best_epoch(replica.history, trial.config["monitor"]) == replica.epoch:
-        trial.folder.save_tensors("checkpoint", checkpoint.weights_of(replica))
+        trial.folder.save_tensors("checkpoint", checkpoint.weights_of(replica), {"epoch": replica.epoch})
     trial.folder.save_history(replica.history)
     trial.folder.save_tensors("resume", *checkpoint.state_of(replica))
     screen.epoch(replica.name, replica.epoch, row)
@@ -198,6 +216,9 @@ def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
 
 def _warn(replica: Replica, true_labels: float, screen: Screen) -> None:
     """Says it once when a trial diverges, and when it has been silent or flooding for two epochs."""
+    if replica.failure:
+        screen.note(f"{replica.name} failed: {replica.failure}")
+        return
     if replica.diverged:
         screen.note(f"{replica.name} diverged in epoch {replica.epoch}: its loss or its scores are not finite")
         return

@@ -16,7 +16,7 @@ from mllc.evaluate import evaluate, per_label
 from mllc.metrics.collapse import EpochFacts, collapse
 from mllc.metrics.thresholds import tune_thresholds
 from mllc.monitors import MONITORS
-from mllc.plan import TRIAL_KEYS
+from mllc.plan import TRIAL_KEYS, row_name
 from mllc.result import RunResult
 from mllc.store import RunFolder
 from mllc.train import EpochRow, Replica, predict
@@ -47,6 +47,8 @@ def best_epoch(history: Sequence[EpochRow], monitor: str) -> int | None:
 
 def finish(replica: Replica, trial: Trial, shared: Shared, done: RunResult | None, score_test: bool) -> RunResult:
     """The result of a trained replica, or of a finished run that is now scored on test; written to its folder."""
+    if replica.failure:
+        return failed(trial, shared, replica.failure)
     if replica.diverged:
         result = replace(_describe(trial, shared), status="diverged", **_spent(replica))
     else:
@@ -102,9 +104,10 @@ def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, s
     if not score_test:
         return result
     test, _ = predict(replica.model, replica.objective, shared.feed, "test", epoch)
-    trial.folder.save_tensors(
-        "scores", {"scores": test.scores, "targets": test.targets, "decisions": test.decisions.to(torch.uint8)}
-    )
+    found = {"scores": test.scores, "targets": test.targets, "decisions": test.decisions.to(torch.uint8)}
+    if test.mask is not None:
+        found["mask"] = test.mask.to(torch.uint8)
+    trial.folder.save_tensors("scores", found)
     positives = {name: label_statistics(shared.data.split(name)).label_counts for name in ("train", "val", "test")}
     rows = per_label(test, thresholds, shared.data.label_names, positives)
     trial.folder.save_table("per_label.csv", rows)
@@ -125,7 +128,7 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
     splits = {name: len(data.split(name)) for name in ("train", "val", "test")}
     return RunResult(
         run_id=trial.run_id,
-        name=conf["name"] or conf["loss"]["name"],
+        name=row_name(conf),
         dataset=conf["dataset"]["name"],
         backbone=conf["backbone"]["name"],
         loss=conf["loss"]["name"],
@@ -145,6 +148,5 @@ def _spent(replica: Replica) -> dict[str, Any]:
 
 def failed(trial: Trial, shared: Shared, message: str) -> RunResult:
     result = replace(_describe(trial, shared), status="failed", message=message)
-    with trial.folder.locked():
-        trial.folder.save_result(result)
+    trial.folder.save_result(result)
     return result

@@ -84,7 +84,7 @@ class RunFolder:
         file = self.path / "result.json"
         try:
             return RunResult.from_json(file.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, OSError) as error:
             raise StoreError(

@@ -366,7 +366,6 @@ def test_a_forward_pass_mixes_no_devices_and_copies_without_waiting(fake_gpu, lo
             assert replica.objective.scores(outputs).device == fake_gpu
 
 
-@pytest.mark.xfail(reason="mean and std are sent to the device with each batch", strict=False)
 def test_pixels_are_normalised_without_waiting(fake_gpu):
     feed = _fake_feed(fake_gpu, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     with BlockingCopies():

@@ -1,7 +1,9 @@
 """Whole runs on a small sheet: pairing, resuming, skipping, selection before test, and what a folder holds."""
 
 import csv
+import importlib
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,7 @@ from safetensors.torch import load_file
 
 from mllc import run
 from mllc.config import compose as config
-from mllc.errors import DataError, StoreError
+from mllc.errors import ConfigError, DataError, StoreError
 from mllc.result import RunResult
 from mllc.score import best_epoch
 from mllc.store import RunFolder
@@ -48,9 +50,16 @@ class Notes:
         self.epochs.append((name, epoch))
 
 
+def configs_of(out, *overrides):
+    """The tiny sheet with `overrides`; another backbone drops the settings of the patch network."""
+    other = any(override.startswith("backbone=") for override in overrides)
+    base = [override for override in TINY if not (other and override.startswith("backbone."))]
+    return config.expand([*base, *overrides, f"out={out}"], None, preset=None)
+
+
 def trained(out, *overrides, test=True, **options):
     screen = Notes()
-    configs = config.expand([*TINY, *overrides, f"out={out}"], None, preset=None)
+    configs = configs_of(out, *overrides)
     return run.train(configs, score_test=test, screen=screen, **options), screen
 
 
@@ -281,6 +290,178 @@ def test_one_trial_too_large_for_the_gpu_fails_and_is_tried_again_next_time(tmp_
     assert "smaller batch_size" in result.message
     (result,), _ = trained(tmp_path)
     assert result.status == "done"
+
+
+class TestFailures:
+    """One trial raises: it is recorded as failed, the others are as if it had not been there."""
+
+    OVERRIDES = ("loss=bce,zlpr", "optimizer=adam")
+
+    @pytest.mark.parametrize("where", ["train_step", "end_of_epoch"])
+    def test_the_others_go_on(self, tmp_path, monkeypatch, where):
+        import mllc.train
+
+        real = getattr(mllc.train, where)
+
+        def breaks(replica, *args):
+            if replica.name == "bce" and replica.epoch == 1:
+                raise TypeError("a loss with a mistake")
+            return real(replica, *args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(mllc.train, where, breaks)
+            (broken, kept), screen = trained(tmp_path / "both", *self.OVERRIDES)
+        assert broken.status == "failed"
+        assert "TypeError: a loss with a mistake" in broken.message
+        assert any("bce failed" in note for note in screen.notes)
+        (alone,), _ = trained(tmp_path / "alone", "loss=zlpr", "optimizer=adam")
+        assert_identical(state_of(tmp_path / "both", kept), state_of(tmp_path / "alone", alone))
+
+        (repaired, _), screen = trained(tmp_path / "both", *self.OVERRIDES)
+        assert screen.epochs == [("bce", 2)], "it goes on from its last good epoch"
+        (whole,), _ = trained(tmp_path / "whole", "loss=bce", "optimizer=adam")
+        assert_identical(state_of(tmp_path / "whole", whole), state_of(tmp_path / "both", repaired))
+
+    def test_the_users_own_error_ends_the_command(self, tmp_path, monkeypatch):
+        def refuses(*_):
+            raise DataError("a row that cannot be")
+
+        monkeypatch.setattr("mllc.train.train_step", refuses)
+        with pytest.raises(DataError, match="a row that cannot be"):
+            trained(tmp_path)
+
+
+def test_force_holds_for_every_trial_of_a_cohort_that_is_halved(tmp_path, monkeypatch):
+    losses = "loss=bce,zlpr,focal"
+    trained(tmp_path, losses)
+    real, calls = run.build_replica, []
+
+    def small_gpu(conf, title, shared):
+        calls.append(title)
+        if len(calls) == 3:  # the first call only measures
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(conf, title, shared)
+
+    monkeypatch.setattr(run, "build_replica", small_gpu)
+    _, screen = trained(tmp_path, losses, force=True)
+    assert {name for name, _ in screen.epochs} == {"bce", "zlpr", "focal"}
+
+
+def test_clipping_bounds_each_replicas_own_step(tmp_path):
+    from mllc.build import build_replica, share
+    from mllc.train import train_step
+
+    overrides = [*TINY, "optimizer=sgd", "optimizer.momentum=0", "optimizer.lr=1.0", "loss=weighted_bce,bce"]
+    configs = config.expand([*overrides, "clip=0.5"], None, preset=None)
+    shared = share(configs[0])
+    batch = next(shared.feed.epoch(0))
+    for conf in configs:
+        replica = build_replica(conf, "", shared)
+        before = [p.detach().clone() for p in replica.model.parameters()]
+        train_step(replica, batch, shared.feed, 0, 0.0)
+        moved = torch.stack([(a - b).norm() for a, b in zip(before, replica.model.parameters(), strict=True)]).norm()
+        assert moved.item() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_schedule_sets_the_learning_rate_of_each_step(tmp_path):
+    from mllc.schedules import one_cycle
+
+    (result,), _ = trained(tmp_path, "schedule=one_cycle", "optimizer.lr=0.01", "epochs=4")
+    _, history, _ = state_of(tmp_path, result)
+    steps = 4  # 204 samples, batches of 64
+    for epoch, row in enumerate(history):
+        last = (epoch + (steps - 0.5) / steps) / 4
+        assert float(row["lr"]) == pytest.approx(0.01 * one_cycle(last))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "adadelta", "adagrad", "rmsprop", "sgd"])
+def test_a_convolutional_network_continues_to_the_same_end(tmp_path, optimizer):
+    overrides = ("backbone=resnet18", f"optimizer={optimizer}", "dataset.samples=150", "dataset.test_samples=20")
+    (whole,), _ = trained(tmp_path / "whole", *overrides)
+
+    class Stops(Notes):
+        def epoch(self, name, epoch, metrics):
+            raise KeyboardInterrupt
+
+    configs = configs_of(tmp_path / "parts", *overrides)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(configs, score_test=True, screen=Stops())
+    (parts,) = run.train(configs, score_test=True, screen=Notes())
+    assert_identical(state_of(tmp_path / "whole", whole), state_of(tmp_path / "parts", parts))
+
+
+ARFF = """@relation r
+@attribute a numeric
+@attribute b numeric
+@attribute x {0,1}
+@attribute y {0,1}
+@attribute z {0,1}
+@data
+"""
+
+
+def arff_file(path, unknown):
+    draw = torch.Generator().manual_seed(0)
+    rows = []
+    for features in torch.randn(80, 2, generator=draw).tolist():
+        labels = [int(features[0] > 0), int(features[1] > 0), int(sum(features) > 0)]
+        known = [str(label) for label in labels]
+        if unknown and len(rows) % 5 == 0:
+            known[len(rows) % 3] = "?"
+        rows.append(",".join([*(f"{x:.4f}" for x in features), *known]))
+    path.write_text(ARFF + "\n".join(rows) + "\n")
+
+
+def features_of(tmp_path, unknown):
+    arff_file(tmp_path / "train.arff", unknown)
+    arff_file(tmp_path / "test.arff", unknown)
+    files = [f"dataset.{split}={tmp_path / split}.arff" for split in ("train", "test")]
+    return ["dataset=arff", *files, "dataset.num_labels=-3", "epochs=3", "batch_size=8", f"out={tmp_path / 'runs'}"]
+
+
+def test_unknown_targets_are_left_out_of_every_figure(tmp_path):
+    from sklearn.metrics import f1_score
+
+    (result,) = run.train([config.compose(features_of(tmp_path, unknown=True))], score_test=True, screen=Notes())
+    found = load_file(folder_of(tmp_path / "runs", result) / "scores.safetensors")
+    known = found["mask"].bool().numpy()
+    assert (~known).sum() == 16
+    targets, decisions = found["targets"].numpy()[known], found["decisions"].numpy()[known]
+    assert result.test["micro_f1"] == pytest.approx(f1_score(targets, decisions), abs=1e-9)
+
+
+def test_a_loss_that_cannot_leave_out_unknown_targets_is_refused_before_training(tmp_path):
+    configs = config.expand([*features_of(tmp_path, unknown=True), "loss=bce,zlpr"], None, preset=None)
+    screen = Notes()
+    with pytest.raises(ConfigError, match=r"loss 'zlpr' .* use a loss of shape `element`"):
+        run.train(configs, score_test=True, screen=screen)
+    assert screen.epochs == []
+
+
+def test_without_a_test_file_a_share_of_the_training_file_becomes_one(tmp_path):
+    overrides = [o for o in features_of(tmp_path, unknown=False) if not o.startswith("dataset.test")]
+    (result,) = run.train([config.compose(overrides)], score_test=True, screen=Notes())
+    assert result.data["samples"] == {"train": 54, "val": 10, "test": 16}
+
+
+def test_the_id_follows_the_users_own_code(tmp_path, monkeypatch):
+    code, yaml_file = tmp_path / "own_loss.py", tmp_path / "conf/loss/own.yaml"
+    yaml_file.parent.mkdir(parents=True)
+    yaml_file.write_text(
+        "_target_: own_loss.own\nreduction: sum\nrule: above\nthreshold: 0.5\nk: null\n"
+        "traits: {formula: f, source: s, shape: element}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    ids = set()
+    for factor in (1, 1, 2):
+        code.write_text(f"def own(logits, targets):\n    return {factor} * (logits - targets) ** 2\n")
+        monkeypatch.delitem(sys.modules, "own_loss", raising=False)
+        importlib.invalidate_caches()
+        conf = config.compose([*TINY, "loss=own", f"out={tmp_path / 'runs'}"], tmp_path / "conf")
+        (result,) = run.train([conf], score_test=False, screen=Notes(), allow=("own_loss",))
+        ids.add(result.run_id)
+    assert len(ids) == 2
 
 
 def test_a_monitor_without_a_value_is_said(tmp_path):

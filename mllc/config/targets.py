@@ -10,8 +10,9 @@ from typing import Any
 from mllc.errors import ConfigError
 from mllc.suggest import did_you_mean
 
-ALLOWED = ("mllc", "torch", "torchvision")
-"""Packages whose functions a YAML may name; the command line adds more with --allow-target."""
+ALLOWED = ("mllc", "torch.nn", "torch.optim", "torchvision")
+"""Packages whose functions a YAML may name (torch.hub and torch.utils would run code from elsewhere); the command line
+adds more with --allow-target."""
 
 
 def target(node: Mapping[str, Any], *, allow: Sequence[str] = ()) -> Callable[..., Any]:

@@ -57,15 +57,20 @@ class Objective:
             extra["epoch"] = epoch
         if "mask" in self.traits.needs:
             extra["mask"] = torch.ones_like(targets, dtype=torch.bool) if mask is None else mask
-        elif mask is not None and self.traits.shape != "element":
-            raise ConfigError(
-                f"loss {self.name!r} judges the labels of a sample together and cannot leave out unknown targets; "
-                "use a loss of shape `element`, such as loss=bce"
-            )
+        elif mask is not None:
+            self.require_mask()
         values = self.function(outputs["logits"], targets, **extra)
         if mask is not None and self.traits.shape == "element":
             values = values.masked_fill(~mask, 0)
         return values
+
+    def require_mask(self) -> None:
+        """ConfigError unless the loss can leave out unknown targets."""
+        if self.traits.shape != "element" and "mask" not in self.traits.needs:
+            raise ConfigError(
+                f"loss {self.name!r} judges the labels of a sample together and cannot leave out unknown targets, "
+                "and this data has some; use a loss of shape `element`, such as loss=bce"
+            )
 
     def loss(self, outputs: Outputs, targets: Tensor, mask: Tensor | None = None, epoch: int = 0) -> Tensor:
         """Per-sample loss (batch,); a scalar for a loss of shape `label` or `batch`, which has no value per sample.

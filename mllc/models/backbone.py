@@ -26,13 +26,15 @@ def split_frozen(stages: nn.Sequential, freeze: str | int) -> tuple[nn.Sequentia
     freeze  "none": all stages are trained; "all": none is; N: the last N stages that have weights are. The head, which
             comes behind the backbone, is always trained.
 
-    A frozen batch norm keeps its running statistics: they would otherwise drift although no weight moves.
+    A frozen batch norm keeps its running statistics: they would otherwise drift although no weight moves. Dropout
+    behind the last weights stays with the trained rest, where it acts.
     """
     with_weights = [i for i, stage in enumerate(stages) if any(True for _ in stage.parameters())]
     if freeze == "none":
         first_trained = 0
     elif freeze == "all":
-        first_trained = len(stages)
+        behind = range(with_weights[-1] + 1 if with_weights else 0, len(stages))
+        first_trained = next((i for i in behind if _drops_out(stages[i])), len(stages))
     elif isinstance(freeze, int) and not isinstance(freeze, bool) and 1 <= freeze <= len(with_weights):
         first_trained = with_weights[-freeze]
     else:
@@ -43,6 +45,10 @@ def split_frozen(stages: nn.Sequential, freeze: str | int) -> tuple[nn.Sequentia
     frozen, trained = stages[:first_trained], stages[first_trained:]
     frozen.eval().requires_grad_(False)
     return frozen, trained
+
+
+def _drops_out(stage: nn.Module) -> bool:
+    return any(isinstance(module, nn.Dropout) for module in stage.modules())
 
 
 def require_images(name: str, input_shape: tuple[int, ...]) -> int:

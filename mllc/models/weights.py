@@ -2,6 +2,7 @@
 
 import hashlib
 import urllib.error
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,14 @@ def load_weights(model: nn.Module, published: Any, weights: str | None) -> None:
 
 
 def weights_fingerprint(weights: str | None) -> str:
-    """What stands for `weights` in a run's id: nothing, DEFAULT, or a digest of the file's content."""
-    if weights is None or weights == "DEFAULT":
-        return weights or ""
+    """What stands for `weights` in a run's id: nothing, DEFAULT, or a digest of the file's content.
+
+    torchvision's DEFAULT may come to mean another file, so its version counts as well.
+    """
+    if weights is None:
+        return ""
+    if weights == "DEFAULT":
+        return f"DEFAULT of torchvision {version('torchvision')}"
     try:
         with Path(weights).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -89,6 +89,16 @@ def test_freeze_counts_layers_with_weights(freeze, trained_stages):
     assert len(trained) == trained_stages
 
 
+def test_dropout_behind_frozen_layers_still_acts():
+    backbone = patch((1, 16, 16), patch=8, width=4, bottleneck=2, dropout=0.5)
+    frozen, trained = split_frozen(backbone.stages, "all")
+    assert len(frozen) == 2
+    features = frozen(torch.rand(64, 1, 16, 16)) + 1
+    assert (trained.train()(features) == 0).any()
+    frozen, trained = split_frozen(resnet18((3, 32, 32), weights=None).stages, "all")
+    assert len(trained) == 0, "without dropout the pooled features are what is kept"
+
+
 @pytest.mark.parametrize("freeze", [0, 4, -1, "some", True, 1.5])
 def test_freeze_outside_the_layers_is_refused(freeze):
     with pytest.raises(ModelError, match="1 to 3"):
@@ -199,3 +209,12 @@ class TestModel:
         second = output_unit(5, 3, 11)
         assert torch.equal(first.weight, second.weight)
         assert not torch.equal(first.weight, output_unit(5, 3, 12).weight)
+
+    def test_outputs_keep_full_precision_under_autocast(self):
+        model = Model(
+            mlp((7,), hidden=[64], dropout=0.0).stages, output_unit(64, 3, 11), {"count": output_unit(64, 1, 2)}
+        )
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs = model(torch.rand(500, 7))
+        assert {output.dtype for output in outputs.values()} == {torch.float32}
+        assert outputs["logits"][:, 0].unique().numel() > 450, "in bfloat16 most would be ties"
