@@ -97,21 +97,15 @@ def _complete(result: RunResult, score_test: bool) -> bool:
 
 
 def titles(group: Sequence[Config]) -> list[str]:
-    """How the trials of a cohort are called: the row's name, and the settings in which they differ."""
+    """How the trials of a cohort are called: the row's name, and the settings in which trials of that name differ."""
     chosen = [flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
     names = [row_name(conf) for conf in group]
-    differ = {
-        key
-        for one, name in zip(chosen, names, strict=True)
-        for other, other_name in zip(chosen, names, strict=True)
-        if name == other_name
-        for key in one.keys() | other.keys()
-        if one.get(key) != other.get(key)
-    }
-    return [
-        " ".join([name, *(f"{key}={values[key]}" for key in sorted(differ & values.keys()))])
-        for name, values in zip(names, chosen, strict=True)
-    ]
+    found = []
+    for name, settings in zip(names, chosen, strict=True):
+        namesakes = [other for other_name, other in zip(names, chosen, strict=True) if other_name == name]
+        differ = [key for key in sorted(settings) if any(other.get(key) != settings[key] for other in namesakes)]
+        found.append(" ".join([name, *(f"{key}={settings[key]}" for key in differ)]))
+    return found
 
 
 def folder(conf: Config, identifier: str) -> RunFolder:

@@ -144,10 +144,17 @@ def test_json_holds_what_is_promised_and_the_means_are_right():
 def test_the_settings_shown_are_those_that_vary():
     rows = objects(sweep())
     assert rows["zlpr"]["chosen"] == {"optimizer.lr": 0.1}
-    assert rows["untuned"]["chosen"] == {"optimizer.lr": 0.1, "loss": "bce"}
-    results = [make(settings={"loss.reduction": r}, name=r) for r in ("sum", "mean")] + [make("zlpr")]
-    assert objects(results)["mean"]["chosen"]["loss.reduction"] == "mean"
-    assert "loss.reduction" not in objects(results)["zlpr"]["chosen"]
+    assert rows["untuned"]["chosen"] == {"optimizer.lr": 0.1}
+    results = [make(settings={"loss.reduction": r}) for r in ("sum", "mean")] + [make("zlpr")]
+    assert objects(results)["bce"]["chosen"].keys() == {"loss.reduction"}
+    assert objects(results)["zlpr"]["chosen"] == {}, "another loss's settings differ by nature"
+
+
+def test_a_row_with_a_name_of_its_own_says_what_it_is():
+    results = [make(loss, settings={"loss.reduction": "sum", "clip": 1.0}) for loss in ("bce", "zlpr", "focal")]
+    results.append(make(name="untuned", settings={"loss.reduction": "mean", "clip": None}))
+    text = " ".join(report.render(results, width=120).split())
+    assert "Rows with a name of their own: untuned is bce loss.reduction=mean clip=none." in text
 
 
 def test_one_seed_has_no_spread():

@@ -29,7 +29,7 @@ class Row:
     metrics      mean over the seeds that are done; `std` is their sample standard deviation, None for one seed
     collapsed    the commonest verdict of the runs that collapsed; None: none did
     num_collapsed, ranks  how many collapsed; whether they all rank well, so that only their threshold is wrong
-    settings     all settings chosen; `chosen` has those that differ between the trials of the comparison
+    settings     all settings of the chosen runs; `chosen` has those of which some group had a choice
     trials       number of runs the row was chosen from; `trials_failed` of them diverged or failed
     tried        number of settings that these runs had; `too_few` of them did not compete, for others have more seeds
     seconds      training time of all these runs
@@ -71,7 +71,7 @@ def rows(results: Iterable[RunResult], by: str = "loss", metric: str = "map") ->
     made: list[Row] = []
     for _, group in groupby(select(results, by), key=lambda selected: selected.block):
         block = list(group)
-        varying = _varying(run for selected in block for run in selected.trials)
+        varying = set[tuple[str, str]]().union(*(_varying(selected.trials) for selected in block))
         trained = [_row(selected, varying) for selected in block]
         made += [*sorted(trained, key=lambda row: _order(row, metric)), *_baselines(block, trained)]
     known = {name for row in made for name in row.metrics}

@@ -1,5 +1,6 @@
 """The sentences around a comparison: what it is of, what its figures mean, and what they do not say."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,7 +40,8 @@ def notes(block: Sequence[Row]) -> list[str]:
     split = "test" if any(row.split == "test" for row in trained) else "val"
     scored = [row for row in trained if row.split == split]
     found = [_what(trained, split), _threshold(scored), _hamming(scored, zeros)]
-    found += [_collapse(trained), _failures(trained), _untested(trained), _tuning(trained), _pairing(trained)]
+    found += [_collapse(trained), _failures(trained), _untested(trained)]
+    found += [_fixed(trained), _tuning(trained), _pairing(trained)]
     return [text for text in found if text]
 
 
@@ -117,6 +119,22 @@ def _untested(trained: Sequence[Row]) -> str:
         f"†: {count(len(waiting), 'row')} not scored on test; the figures are of validation, which chose the "
         "settings, and flatter. The sweep's own command with this --by scores them and repeats nothing."
     )
+
+
+def _fixed(trained: Sequence[Row]) -> str:
+    """Settings of a named row that it did not choose, and that the most common setting of the other rows is not."""
+    texts = []
+    for row in (row for row in trained if row.name != row.loss):
+        others = [other.settings for other in trained if other is not row]
+        found = [row.loss]
+        for key, value in row.settings.items():
+            group = key.partition(".")[0]
+            usual = Counter(str(other[key]) for other in others if key in other).most_common(1)
+            same_group = group in ("loss", key) or any(other.get(group) == row.settings.get(group) for other in others)
+            if key not in ("loss", *row.chosen) and same_group and usual and usual[0][0] != str(value):
+                found.append(f"{key}={'none' if value is None else value}")
+        texts.append(f"{row.name} is {' '.join(found)}")
+    return f"Rows with a name of their own: {'; '.join(texts)}." if texts else ""
 
 
 def _tuning(trained: Sequence[Row]) -> str:
