@@ -19,8 +19,10 @@ $(STAMP): pyproject.toml
 demo: setup  ## Compare six losses on the embedded digit sheet, ending in the table
 	$(BIN)/mllc sweep sweep=demo out=runs/demo
 
-test: setup  ## Run every test (those that need a GPU are skipped without one)
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
+test: setup  ## Run the tests, the slow ones apart (those that need a GPU are skipped without one)
+	$(BIN)/python -m pytest -m 'not slow' -n 2
+
+slow: setup  ## Run the slow tests: whole comparisons, kills and resumes, every README command
 	$(BIN)/python -m pytest -m slow
 
 check: setup  ## Lint, format check, types, import directions
@@ -36,4 +38,4 @@ clean:  ## Remove .venv, caches and build output (not runs/)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test slow check bench clean

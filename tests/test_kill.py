@@ -12,36 +12,36 @@ from test_run import EVERYTHING_RANDOM, TINY, assert_identical, folder_of, state
 from mllc.report import load
 
 COMMAND = [sys.executable, "-m", "mllc", "train", *TINY, *EVERYTHING_RANDOM]
-SLOW = ("epochs=12", "dataset.samples=2000", "loss=softmax_count", "device=cpu")
+SLOW = ("epochs=14", "dataset.samples=2000", "loss=softmax_count", "device=cpu")
 
 
 def start(out):
     return subprocess.Popen([*COMMAND, *SLOW, f"out={out}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def epochs_done(out):
+    histories = list(out.glob("*/history.csv"))
+    return len(histories[0].read_text().splitlines()) - 1 if histories else 0
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path):
-    started = time.monotonic()
-    assert start(tmp_path / "whole").wait(timeout=300) == 0
-    whole_s = time.monotonic() - started
-    training_s = load([tmp_path / "whole"])[0].seconds
+    assert start(tmp_path / "whole").wait(timeout=600) == 0
+    (whole,) = load([tmp_path / "whole"])
+    epoch_s = whole.seconds / whole.epochs
 
     draw = random.Random(0)
-    killed = 0
-    for _ in range(6):
+    for reached in (0, 1, 3, 4, 6):
         process = start(tmp_path / "parts")
-        try:
-            process.wait(timeout=whole_s - training_s + draw.uniform(-0.2, 0.6) * training_s)
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed += 1
-            assert not list(tmp_path.glob("parts/*/result.json")), "a killed run does not count as done"
-    assert killed >= 2
-    assert start(tmp_path / "parts").wait(timeout=300) == 0
+        while epochs_done(tmp_path / "parts") < reached and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(draw.uniform(0, 1.2) * epoch_s)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it was killed while it worked"
+        assert not list(tmp_path.glob("parts/*/result.json")), "a killed run does not count as done"
+    assert start(tmp_path / "parts").wait(timeout=600) == 0
 
-    (whole,), (parts,) = load([tmp_path / "whole"]), load([tmp_path / "parts"])
+    (parts,) = load([tmp_path / "parts"])
     assert_identical(state_of(tmp_path / "whole", whole), state_of(tmp_path / "parts", parts))
     partial = [p for p in folder_of(tmp_path / "parts", parts).iterdir() if "partial" in p.name]
     assert partial == [], "what a kill left behind is replaced or removed"
