@@ -1,0 +1,75 @@
+"""Every benchmark runs end to end in a tiny configuration; benchmarks/README.md shows what its results files hold."""
+
+import importlib
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch, tmp_path):
+    """script(name): the module of a benchmark; what it writes goes to tmp_path."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr(importlib.import_module("machine"), "RESULTS", tmp_path / "results")
+    return importlib.import_module
+
+
+def written(tmp_path):
+    (file,) = (tmp_path / "results").iterdir()
+    return json.loads(file.read_text())
+
+
+@pytest.mark.slow
+def test_train(script, tmp_path):
+    tiny = shlex.split("--backbone patch --size 16 --batch 8 --images 24 --trials 2 --rounds 2 --device cpu")
+    found = script("train").main(tiny)
+    assert written(tmp_path) == found
+    assert found["images_per_second"].keys() == {"bare", "trial", "cohort", "feed"}
+    assert all(0 < rate["low"] <= rate["median"] <= rate["high"] for rate in found["images_per_second"].values())
+    for name, share in found["share_of_bare"].items():
+        shares = [one[name] / one["bare"] for one in found["rounds"]]
+        assert min(shares) - 1e-3 <= share["median"] <= max(shares) + 1e-3
+    assert found["machine"]["threads"] >= 1
+
+
+@pytest.mark.slow
+def test_cohort(script, tmp_path, monkeypatch):
+    cohort = script("cohort")
+    monkeypatch.setattr(cohort, "LOSSES", ["bce", "softmax_count"])
+    found = cohort.main(shlex.split("--images 40 --size 32 --epochs 1 --rounds 1 --device cpu"))
+    assert written(tmp_path) == found
+    assert found["same_figures"], "a trial in a cohort does the work of a process of its own"
+    assert found["settings"]["samples"]["test"] == 8
+    assert found["times_less"]["processor"]["median"] > 1
+
+
+@pytest.mark.slow
+def test_startup(script, capsys):
+    startup = script("startup")
+    startup.main(2)
+    table = capsys.readouterr().out
+    assert all(f"| {name} |" in table for name in startup.COMMANDS)
+
+
+RESULTS = [file for name in ("train", "cohort") for file in (BENCHMARKS / "results").glob(f"*-{name}.json")]
+
+
+@pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
+def test_the_readme_shows_the_results(file):
+    found = json.loads(file.read_text())
+    text = (BENCHMARKS / "README.md").read_text()
+    section = next(part for part in re.split(r"^## ", text, flags=re.M) if file.name in part)
+    assert found["machine"]["torch"] in text
+    if "times_less" in found:
+        shown = [f"{rate['median']:.1f} |" for by_clock in found["seconds"].values() for rate in by_clock.values()]
+        shown += [f"{times['median']:.1f} |" for times in found["times_less"].values()]
+    else:
+        shown = [f"{rate['median']:.0f} |" for rate in found["images_per_second"].values()]
+        shown += [f"{share['median']:.2f} |" for share in found["share_of_bare"].values()]
+    for figure in shown:
+        assert f"| {figure}" in section, figure
