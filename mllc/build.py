@@ -77,8 +77,9 @@ class Shared:
         """The validation loss of the best per-label constant under `objective`, whose config is `loss`."""
         key = json.dumps(loss, sort_keys=True)
         if key not in self._constants:
-            truth = self.feed.truth("val")
-            self._constants[key] = best_constant(objective, truth.targets, truth.mask)[1]
+            truth, device = self.feed.truth("val"), self.feed.device
+            mask = None if truth.mask is None else truth.mask.to(device)
+            self._constants[key] = best_constant(objective, truth.targets.to(device), mask)[1]
         return self._constants[key]
 
 

@@ -39,7 +39,8 @@ def restore(replica: Replica, tensors: dict[str, Tensor], about: dict[str, Any])
         for key, value in entries.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:  # fused steps pair elements by memory order
                 entries[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
-    replica.scaler.load_state_dict(about["scaler"])
+    if about["scaler"]:  # begun without one, on another device, it starts afresh
+        replica.scaler.load_state_dict(about["scaler"])
     replica.history[:] = about["history"]
     replica.diverged = about["diverged"]
 

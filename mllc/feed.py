@@ -125,10 +125,16 @@ class Feed:
         first = self._features(_take(rows, torch.arange(1), self.device), None)
         if first.nbytes * len(split) > min(self.keep_bytes, available_bytes(self.device) // 4):
             return Sources(rows, targets, mask, raw=True)
-        features = first.new_empty(len(split), *first.shape[1:])
+        features = torch.empty_like(first.expand(len(split), *first.shape[1:]), memory_format=_layout(first))
         for index in torch.arange(len(split)).split(self.batch_size):
             features[index[0] : index[-1] + 1] = self._features(_take(rows, index, self.device), None)
         return Sources(features, targets, mask, raw=False)
+
+
+def _layout(features: Tensor) -> torch.memory_format:
+    """Kept as the front returns them, so that no later convolution has to turn them over in each batch."""
+    last = features.ndim == 4 and features.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _resident(rows: Any, device: torch.device) -> Any:
