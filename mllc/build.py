@@ -6,7 +6,7 @@ import inspect
 import json
 import math
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,12 @@ class Shared:
             )
         return self._baselines[with_test]
 
-    @property
+    @cached_property
     def true_labels_per_sample(self) -> float:
         """Mean number of true labels of a validation sample."""
         return label_statistics(self.data.split("val")).mean_cardinality
 
-    @property
+    @cached_property
     def chance_map(self) -> float | None:
         """The mAP that a random order has on validation, over labels with positives; None if there are none."""
         truth = self.feed.truth("val")
@@ -142,9 +142,8 @@ def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
 def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     """A fresh replica: label outputs and trained stages start the same for every trial of one seed."""
     feed, width = shared.feed, shared.backbone.num_features
-    build_target = partial(target, allow=shared.allow)
-    objective = build_objective(build_target(conf["loss"]), conf["loss"]["name"], conf["loss"], shared.statistics)
-    objective = objective.to(feed.device)
+    function = target(conf["loss"], allow=shared.allow)
+    objective = build_objective(function, conf["loss"]["name"], conf["loss"], shared.statistics).to(feed.device)
     if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
         objective.require_mask()
     seed = partial(seeding.derive, feed.name, feed.seed, "init")

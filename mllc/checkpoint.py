@@ -10,7 +10,7 @@ from mllc.train import Replica
 
 def state_of(replica: Replica) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Everything that the next epoch depends on; random streams need nothing, they restart from (seed, epoch, step)."""
-    tensors = {f"model/{key}": value for key, value in replica.model.state_dict().items()}
+    tensors = weights_of(replica)
     numbers: dict[str, Any] = {}
     for index, entries in replica.optimizer.state_dict()["state"].items():
         for key, value in entries.items():

@@ -147,6 +147,7 @@ def _spent(replica: Replica) -> dict[str, Any]:
 
 
 def failed(trial: Trial, shared: Shared, message: str) -> RunResult:
+    """The result of a run that failed; written to its folder, and tried again next time."""
     result = replace(_describe(trial, shared), status="failed", message=message)
     trial.folder.save_result(result)
     return result

@@ -1,12 +1,12 @@
 """Binding settings to a function by name, with errors that say what was given, what is allowed and what was meant."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
 from mllc.errors import ConfigError
+from mllc.suggest import did_you_mean
 
 
 def bind(
@@ -29,7 +29,7 @@ def bind(
     own = [name for name in names if name not in supplied]
     for setting in settings:
         if setting not in own:
-            raise ConfigError(f"{what} has no setting {setting!r}{_meant(setting, own)} It takes: {_list(own)}")
+            raise ConfigError(f"{what} has no setting {setting!r}{did_you_mean(setting, own)} It takes: {_list(own)}")
     values = {**supplied, **settings}
     missing = [name for name in names if name not in values and parameters[name].default is inspect.Parameter.empty]
     if missing:
@@ -40,13 +40,8 @@ def bind(
 def choose(what: str, given: object, allowed: Collection[str]) -> str:
     """`given` if it is one of the words `allowed`, else a ConfigError that lists them."""
     if not isinstance(given, str) or given not in allowed:
-        raise ConfigError(f"{what} {given!r} is not known{_meant(str(given), allowed)} Allowed: {_list(allowed)}")
+        raise ConfigError(f"{what} {given!r} is not known{did_you_mean(str(given), allowed)} Allowed: {_list(allowed)}")
     return given
-
-
-def _meant(given: str, allowed: Collection[str]) -> str:
-    close = difflib.get_close_matches(given, allowed, n=1)
-    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 def _list(names: Collection[str]) -> str:
