@@ -134,7 +134,10 @@ def build_objective(
     }
     function = partial(full_precision(loss.func), **loss.keywords)
     objective = Objective(name, function, rule, score, reduction, traits, bias)
-    _try(objective, num_labels=len(statistics.label_counts))
+    num_labels = len(statistics.label_counts)
+    _try(objective, num_labels)
+    if (rule.keywords.get("k") or 0) > num_labels:
+        raise ConfigError(f"loss.k={config['k']}: there are only {num_labels} labels; type a smaller number, or null")
     return objective
 
 

@@ -51,11 +51,17 @@ def _drops_out(stage: nn.Module) -> bool:
     return any(isinstance(module, nn.Dropout) for module in stage.modules())
 
 
-def require_images(name: str, input_shape: tuple[int, ...]) -> int:
-    """The number of channels of image inputs; ModelError where the inputs are feature vectors."""
+def require_images(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> int:
+    """The number of channels of image inputs; ModelError for feature vectors and for a side below `smallest` pixels."""
     if len(input_shape) != 3:
         raise ModelError(
             f"backbone={name} wants images, but the samples of this data set are vectors of {input_shape[0]} features; "
             "use backbone=mlp or backbone=linear"
+        )
+    if min(input_shape[1:]) < smallest:
+        raise ModelError(
+            f"backbone={name} needs images of at least {smallest} x {smallest} pixels, and these have "
+            f"{input_shape[1]} x {input_shape[2]}; raise dataset.size (of digits: dataset.grid, 8 pixels a cell), or "
+            "use backbone=resnet18"
         )
     return input_shape[0]

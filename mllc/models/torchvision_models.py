@@ -35,7 +35,7 @@ def vgg19(input_shape: tuple[int, ...], *, weights: str | None) -> Backbone:
 
     `freeze=2` trains its two fully connected layers, and the head as always.
     """
-    require_images("vgg19", input_shape)
+    require_images("vgg19", input_shape, smallest=32)  # halved five times
     model = models.vgg19()
     load_weights(model, models.VGG19_Weights, weights)
     stages: list[nn.Module] = [GreyToRGB()]

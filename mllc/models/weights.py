@@ -41,6 +41,12 @@ def load_weights(model: nn.Module, published: Any, weights: str | None) -> None:
             f"backbone.weights={weights} does not fit the model: entries {what}; "
             "expected a state dict of the torchvision model of that name"
         )
+    broken = [key for key, value in fitting.items() if not value.isfinite().all()]
+    if broken:
+        raise ModelError(
+            f"backbone.weights={weights}: entry {broken[0]} holds NaN or infinite values; "
+            "type another file, DEFAULT or null"
+        )
     model.load_state_dict(fitting, strict=False)
 
 

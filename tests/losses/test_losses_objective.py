@@ -27,6 +27,7 @@ TRAITS = {"formula": "f", "source": "s", "shape": "element"}
         ("bce", {"threshold": 1}, "threshold must be"),
         ("bce", {"threshold": "x"}, "threshold must be"),
         ("bce", {"rule": "top_k", "k": 0}, "k must be"),
+        ("bce", {"rule": "top_k", "k": 7}, r"loss\.k=7: there are only 6 labels; type a smaller number"),
         ("softmax_ce", {"k": 1}, r"k=1 is not used by rule 'softmax_above'; add loss.rule=top_k"),
         ("softmax_ce", {"rule": "above"}, "rule 'above' means nothing for loss 'softmax_ce'"),
         ("bce", {"traits": TRAITS | {"shape": "sample"}}, r"returns shape \(3, 6\).*shape is 'sample'"),

@@ -111,6 +111,18 @@ def test_images_are_wanted(make):
         make((12,), weights=None)
 
 
+def test_images_too_small_for_vgg_are_refused():
+    with pytest.raises(ModelError, match=r"at least 32 x 32 pixels, and these have 16 x 64; raise dataset\.size"):
+        vgg19((3, 16, 64), weights=None)
+
+
+@pytest.mark.parametrize("make", [resnet18, resnet50])
+@pytest.mark.parametrize("size", [1, 8, 33])
+def test_a_resnet_takes_images_of_any_size(make, size):
+    backbone = make((3, size, size), weights=None)
+    assert backbone.stages(torch.rand(2, 3, size, size)).shape == (2, backbone.num_features)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -156,6 +168,14 @@ class TestWeights:
     def test_another_network_s_weights(self, tmp_path):
         torch.save(models.resnet50().state_dict(), tmp_path / "w.pth")
         with pytest.raises(ModelError, match="does not fit"):
+            resnet18((3, 32, 32), weights=str(tmp_path / "w.pth"))
+
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+    def test_weights_that_are_not_finite(self, tmp_path, bad):
+        state = models.resnet18().state_dict()
+        state["layer2.0.conv1.weight"][0, 0, 0, 0] = bad
+        torch.save(state, tmp_path / "w.pth")
+        with pytest.raises(ModelError, match=r"w\.pth: entry layer2\.0\.conv1\.weight holds NaN or infinite values"):
             resnet18((3, 32, 32), weights=str(tmp_path / "w.pth"))
 
     def test_no_such_file(self):
