@@ -18,8 +18,8 @@ from mllc.config.catalogue import GROUPS
 from mllc.config.targets import build, target
 from mllc.data.splits import carve, split_fingerprint
 from mllc.data.statistics import label_statistics
-from mllc.device import amp_dtype, pick_device
-from mllc.errors import DataError
+from mllc.device import amp_dtype, pick_device, require_memory
+from mllc.errors import DataError, ModelError
 from mllc.evaluate import evaluate_baselines
 from mllc.feed import Feed
 from mllc.losses.best_constant import best_constant
@@ -94,7 +94,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         raise DataError(f"dataset={name}: {len(data.train)} training samples are left; at least 2 are needed")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
-        backbone = build(conf["backbone"], data.input_shape, allow=allow, reserved=("freeze",))
+        backbone = _build_backbone(conf["backbone"], data.input_shape, allow)
     frozen, trained = split_frozen(backbone.stages, conf["backbone"].get("freeze", "none"))
     if conf["channels_last"] and len(data.input_shape) == 3:
         frozen = frozen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -114,6 +114,27 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data)}
     statistics = label_statistics(data.train)
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
+
+
+def _build_backbone(node: Config, input_shape: tuple[int, ...], allow: tuple[str, ...]) -> Backbone:
+    try:
+        return build(node, input_shape, allow=allow, reserved=("freeze",))
+    except (RuntimeError, TypeError) as error:  # torch says an impossible size in several ways
+        reason = str(error).splitlines()[0]
+        if not any(
+            sign in reason for sign in ("DefaultCPUAllocator", "calculation overflowed", "Overflow when unpacking")
+        ):
+            raise
+        raise ModelError(
+            f"backbone={node['name']} does not fit into memory: {reason.rpartition('Allocator: ')[2]}; "
+            f"lower {_sizes(node)}"
+        ) from None
+
+
+def _sizes(backbone: Config) -> str:
+    """The settings that make a model large, for messages."""
+    keys = [f"backbone.{key}" for key in ("hidden", "width", "bottleneck") if key in backbone]
+    return ", ".join([*keys, "or the size of the samples"])
 
 
 def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, str]:
@@ -146,10 +167,15 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     objective = build_objective(function, conf["loss"]["name"], conf["loss"], shared.statistics).to(feed.device)
     if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
         objective.require_mask()
+    stages, num_labels = shared.backbone.stages, len(shared.data.label_names)
+    weights = sum(p.numel() for p in stages.parameters()) + width * num_labels
+    what = f"{weights:,} weights, {width} features x {num_labels} labels among them"
+    each = 8 if feed.device.type == "cpu" else 4  # with the gradient; on a GPU only the start passes the host
+    require_memory(each * weights, what, _sizes(conf["backbone"]))
     seed = partial(seeding.derive, feed.name, feed.seed, "init")
-    labels = output_unit(width, len(shared.data.label_names), seed("labels"))
+    labels = output_unit(width, num_labels, seed("labels"))
     extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
-    model = Model(copy.deepcopy(shared.backbone.stages), labels, extra).to(feed.device)
+    model = Model(copy.deepcopy(stages), labels, extra).to(feed.device)
     if feed.channels_last and len(shared.data.input_shape) == 3:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build(conf["optimizer"], allow=shared.allow)

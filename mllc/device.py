@@ -40,6 +40,25 @@ def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
 
 
+def require_memory(needed: int, what: str, lower: str) -> None:
+    """ConfigError where `needed` bytes for `what` are more than the host has free; `lower` names what to lower."""
+    free = available_bytes(torch.device("cpu"))
+    if needed > free:
+        raise ConfigError(f"{what}: {size(needed)} of memory needed, {size(free)} free; lower {lower}")
+
+
+def size(num_bytes: float) -> str:
+    """
+    >>> size(192), size(2.56e12)
+    ('192 bytes', '2.56 TB')
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if num_bytes < 1000:
+            return f"{num_bytes:.3g} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:.3g} TB"
+
+
 def available_bytes(device: torch.device) -> int:
     """Memory that is free on the device; for the CPU what the system, or the container, hands out without swapping."""
     if device.type == "cuda":

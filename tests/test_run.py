@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from mllc import run
 from mllc.config import compose as config
-from mllc.errors import ConfigError, DataError, StoreError
+from mllc.errors import ConfigError, DataError, ModelError, StoreError
 from mllc.result import RunResult
 from mllc.score import best_epoch
 from mllc.store import RunFolder
@@ -27,6 +27,7 @@ TINY = (
     "batch_size=64",
     "epochs=2",
 )
+SHEET = TINY[:3]
 EVERYTHING_RANDOM = ("backbone.dropout=0.4", "dataset.augment.flip=0.5", "dataset.augment.crop=2", "schedule=one_cycle")
 LOSSES = "loss=bce,weighted_bce,focal,asymmetric,zlpr,softmax_ce,softmax_count,abs_kl"
 
@@ -462,6 +463,26 @@ def test_the_id_follows_the_users_own_code(tmp_path, monkeypatch):
         (result,) = run.train([conf], score_test=False, screen=Notes(), allow=("own_loss",))
         ids.add(result.run_id)
     assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("hidden", "message"),
+    [
+        ("10000000000", r"does not fit into memory: .* lower backbone\.hidden, or the size of the samples"),
+        ("10000000000000000", r"does not fit into memory: Storage size calculation overflowed"),
+        ("100000000000000000000", r"does not fit into memory: .*Overflow"),
+    ],
+)
+def test_a_backbone_too_large_for_memory_is_refused(hidden, message):
+    with pytest.raises(ModelError, match=message):
+        list(run.check([config.compose([*SHEET, "backbone=mlp", f"backbone.hidden=[{hidden}]"])]))
+
+
+def test_label_outputs_too_large_for_memory_are_refused(monkeypatch):
+    monkeypatch.setattr("mllc.device.available_bytes", lambda _: 300_000)
+    wanted = config.compose([*SHEET, "dataset.samples=50", "dataset.test_samples=20", "backbone=mlp"])
+    with pytest.raises(ConfigError, match=r"512 features x 90 labels among them: .* lower backbone\.hidden"):
+        list(run.check([wanted]))
 
 
 def test_a_monitor_without_a_value_is_said(tmp_path):

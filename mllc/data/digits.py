@@ -4,11 +4,15 @@ import numpy as np
 import torch
 
 from mllc.data.assemble import assemble
+from mllc.device import require_memory
 from mllc.errors import ConfigError
 from mllc.types import Dataset, Split
 
 DIGIT = 8
 """Height and width of a source digit, in pixels."""
+
+CELL_BYTES = 2 * (DIGIT * DIGIT + 10)
+"""Memory for a cell of one sheet: pixels and targets, which are copied when validation is carved."""
 
 
 def digits(*, samples: int, test_samples: int, grid: int, mean_filled: float, noise: float, seed: int) -> Dataset:
@@ -35,6 +39,9 @@ def digits(*, samples: int, test_samples: int, grid: int, mean_filled: float, no
         if not fine:
             allowed = {"noise": "from 0 to 1", "mean_filled": "above 0, at most the number of cells"}
             raise ConfigError(f"dataset.{name}={value}: {allowed.get(name, '1 or more')} is needed")
+    sheets = samples + test_samples
+    keys = "dataset.grid, dataset.samples or dataset.test_samples"
+    require_memory(sheets * grid * grid * CELL_BYTES, f"{sheets} sheets of {grid} x {grid} cells", keys)
     images, classes = load_digits(return_X_y=True)
     images = np.rint(images.reshape(-1, DIGIT, DIGIT) * (255 / 16)).astype(np.uint8)
     rng = np.random.default_rng(seed)

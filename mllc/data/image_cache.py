@@ -1,10 +1,12 @@
 """Images decoded and resized once, kept on disk as one uint8 array, and checked against its digest when read again."""
 
+import errno
 import hashlib
 import io
 import json
 import logging
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Sequence
@@ -19,6 +21,8 @@ import torchvision.io
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from mllc.device import require_memory
+from mllc.device import size as size_text
 from mllc.errors import DataError
 
 # torchvision 0.29 announces that its decoders will leave for torchcodec; until then they are the faster ones
@@ -103,13 +107,18 @@ def decoded(files: Sequence[Path], size: int, folder: Path) -> tuple[np.memmap, 
         shape = (len(files), 3, size, size)
         found = _read(array, about, shape)
         if found is None:
+            one = 3 * size * size
+            what = f"decoding images of {size} x {size} pixels"
+            require_memory(one * min(len(files), _CHUNK), what, "dataset.size")
             try:
                 folder.mkdir(parents=True, exist_ok=True)
+                if one * len(files) > shutil.disk_usage(folder).free:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 _write(array, about, shape, files, pool)
             except OSError as error:
                 raise DataError(
-                    f"the image cache cannot be written to {folder}: {error.strerror}; type cache=FOLDER "
-                    f"({np.prod(shape) / 1e6:.0f} MB are needed)"
+                    f"the image cache cannot be written to {folder}: {error.strerror}; type cache=FOLDER, or "
+                    f"a smaller dataset.size ({size_text(one * len(files))} are needed for {size} x {size} pixels)"
                 ) from None
             found = _read(array, about, shape)
     if found is None:

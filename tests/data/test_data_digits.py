@@ -71,6 +71,13 @@ def test_one_seed_one_data_set():
     assert make(noise=0.2).fingerprint != data.fingerprint
 
 
+def test_more_sheets_than_the_memory_holds():
+    with pytest.raises(
+        ConfigError, match=r"1000 x 1000 cells: 592 TB of memory needed, .* lower dataset\.grid, dataset"
+    ):
+        make(grid=1000, samples=4_000_000 - 100)
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("samples", 0), ("test_samples", -1), ("grid", 0), ("mean_filled", 0.0), ("mean_filled", 101.0), ("noise", 1.5)],

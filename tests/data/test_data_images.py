@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -248,9 +249,20 @@ def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_text", full)
-    with pytest.raises(DataError, match=r"No space left on device; type cache=FOLDER \(0 MB are needed\)"):
+    with pytest.raises(
+        DataError, match=r"No space left on device; type cache=FOLDER, .*\(192 bytes are needed for 4 x 4"
+    ):
         read(folder)
     assert os.listdir(folder / "cache") == []
+
+
+def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded(folder, monkeypatch):
+    monkeypatch.setattr("mllc.data.image_cache.decode", None)
+    with pytest.raises(ConfigError, match=r"images of 1000000 x 1000000 pixels: 12 TB of memory needed.*dataset\.size"):
+        read(folder, size=1_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(DataError, match=r"No space left on device; .*a smaller dataset\.size \(192 bytes are needed"):
+        read(folder)
 
 
 @pytest.mark.parametrize(
