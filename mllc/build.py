@@ -91,11 +91,18 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], allow)
     data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
     if len(data.train) < 2:
-        raise DataError(f"dataset={name}: {len(data.train)} training samples are left; at least 2 are needed")
+        raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
+    _require_true_labels(data, conf["monitor"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
         backbone = _build_backbone(conf["backbone"], data.input_shape, allow)
     frozen, trained = split_frozen(backbone.stages, conf["backbone"].get("freeze", "none"))
+    if any(True for _ in frozen.parameters()) and _starts_random(conf["backbone"]):
+        note = (
+            f"backbone={conf['backbone']['name']} backbone.freeze={conf['backbone']['freeze']}: the frozen layers keep "
+            "their random initial weights; for trained ones type backbone.weights=DEFAULT or =FILE, where it has them"
+        )
+        data = replace(data, notes=(*data.notes, note))
     if conf["channels_last"] and len(data.input_shape) == 3:
         frozen = frozen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     feed = Feed(
@@ -114,6 +121,27 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data)}
     statistics = label_statistics(data.train)
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
+
+
+def _require_true_labels(data: Dataset, monitor: str) -> None:
+    """DataError where there is nothing to learn, or nothing that the best epoch could be chosen by."""
+    advice = {
+        "train": "there is nothing to learn; check the file and the settings that say where its labels are (dataset.*)",
+        "val": f"monitor={monitor} has nothing to go by; type a larger split.val, dataset.val=FILE or monitor=val_loss",
+    }
+    for name in advice:
+        split = data.split(name)
+        unknown = split.mask is not None and not split.mask.any()
+        silent = label_statistics(split).mean_cardinality == 0
+        if silent and (unknown or name == "train" or monitor != "val_loss"):
+            count = f"the {len(split)} {name} samples"
+            found = f"all labels of {count} are unknown" if unknown else f"none of {count} has a true label"
+            raise DataError(f"{found}: {advice[name]}")
+
+
+def _starts_random(backbone: Config) -> bool:
+    """Whether a backbone has random weights: its `weights` are null, or it is one of mllc's that takes none."""
+    return backbone["weights"] is None if "weights" in backbone else backbone["_target_"].startswith("mllc.")
 
 
 def _build_backbone(node: Config, input_shape: tuple[int, ...], allow: tuple[str, ...]) -> Backbone:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -88,7 +89,14 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
             with torch.no_grad():
                 replica.objective.decide(forward(replica.model.eval(), batch, shared.feed))
             weights = sum(p.numel() for p in replica.model.parameters())
-            yield f"  {title}: {weights:,} trained weights, loss of the first batch {loss:.4g}"
+            yield f"  {title}: {weights:,} trained weights, loss of the first batch {loss:.4g}{_unless_finite(loss, conf)}"
+
+
+def _unless_finite(loss: float, conf: Config) -> str:
+    if math.isfinite(loss):
+        return ""
+    expected = (conf["loss"].get("traits") or {}).get("expected") == "diverges"
+    return f": not finite, so this trial diverges{', as expected of this loss' if expected else ' in its first epoch'}"
 
 
 def _complete(result: RunResult, score_test: bool) -> bool:

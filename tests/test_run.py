@@ -10,8 +10,10 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from torchvision import models
 
 from mllc import run
+from mllc.build import share
 from mllc.config import compose as config
 from mllc.errors import ConfigError, DataError, ModelError, StoreError
 from mllc.result import RunResult
@@ -485,9 +487,71 @@ def test_label_outputs_too_large_for_memory_are_refused(monkeypatch):
         list(run.check([wanted]))
 
 
-def test_a_monitor_without_a_value_is_said(tmp_path):
-    with pytest.raises(DataError, match="monitor=val_map has no value"):
-        trained(tmp_path, "dataset.samples=20", "dataset.mean_filled=0.000001", "split.val=0.2", "batch_size=4")
+@pytest.mark.parametrize(
+    ("expected", "words"), [("null", "diverges in its first epoch"), ("diverges", "as expected of this loss")]
+)
+def test_check_says_that_a_first_loss_is_not_finite(tmp_path, monkeypatch, expected, words):
+    (tmp_path / "conf/loss").mkdir(parents=True)
+    (tmp_path / "conf/loss/log0.yaml").write_text(
+        "_target_: log0.log0\nreduction: sum\nrule: above\nthreshold: 0.5\nk: null\n"
+        f"traits: {{formula: f, source: s, shape: element, expected: {expected}}}\n"
+    )
+    (tmp_path / "log0.py").write_text("def log0(logits, targets):\n    return (logits * 0).log()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "log0", raising=False)
+    conf = config.compose([*TINY, "loss=log0"], tmp_path / "conf")
+    _, line = run.check([conf], allow=("log0",))
+    assert "loss of the first batch -inf: not finite, so this trial diverges" in line
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "message"),
+    [
+        ("0", "1", "none of the 40 train samples has a true label: there is nothing to learn"),
+        ("?", "1", "all labels of the 40 train samples are unknown: there is nothing to learn"),
+        ("1", "0", r"none of the 10 val samples has a true label: monitor=val_map has nothing .* monitor=val_loss"),
+        ("1", "?", r"all labels of the 10 val samples are unknown"),
+    ],
+)
+def test_splits_without_a_true_label_are_refused_before_training(tmp_path, train, val, message):
+    head = "@relation r\n@attribute x numeric\n@attribute y {0,1}\n@data\n"
+    overrides = ["dataset=arff", "dataset.num_labels=-1", f"out={tmp_path / 'runs'}"]
+    for split, label, samples in (("train", train, 40), ("val", val, 10), ("test", "1", 10)):
+        (tmp_path / f"{split}.arff").write_text(head + "".join(f"{x},{label}\n" for x in range(samples)))
+        overrides.append(f"dataset.{split}={tmp_path / split}.arff")
+    screen = Notes()
+    with pytest.raises(DataError, match=message):
+        run.train([config.compose(overrides)], score_test=True, screen=screen)
+    assert screen.epochs == []
+    assert not (tmp_path / "runs").exists()
+    if val == "0":
+        (result,) = run.train([config.compose([*overrides, "monitor=val_loss"])], score_test=True, screen=screen)
+        assert result.status == "done"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "warned"),
+    [
+        (["backbone=resnet18", "backbone.freeze=2"], True),
+        (["backbone=mlp", "backbone.freeze=all"], True),
+        (["backbone=resnet18"], False),
+        (["backbone=resnet18", "backbone.freeze=9"], False),
+        (["backbone=resnet18", "backbone.freeze=2", "backbone.weights={file}"], False),
+    ],
+)
+def test_freezing_random_weights_is_said(tmp_path, overrides, warned):
+    torch.save(models.resnet18().state_dict(), tmp_path / "w.pth")
+    conf = config.compose([*SHEET, *(text.format(file=tmp_path / "w.pth") for text in overrides)])
+    notes = [note for note in share(conf).data.notes if "keep their random initial weights" in note]
+    assert len(notes) == warned
+
+
+def test_a_note_of_the_data_is_shown_once_and_kept_in_the_result(tmp_path):
+    (first, _), screen = trained(tmp_path, "backbone=mlp", "backbone.freeze=all", "seed=0,1", "epochs=1")
+    shown = [note for note in screen.notes if "keep their random initial weights" in note]
+    assert len(shown) == 1
+    assert shown[0] in first.data["notes"]
 
 
 def test_check_builds_everything_and_writes_nothing(tmp_path):
