@@ -5,6 +5,7 @@ The way of a batch, top to bottom; imports point down only:
     cli          parse, call, print
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
+    preflight    a sweep's data sets and backbones, before hours of training
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
     report/      RunResults -> selection, tables, words
     train        the training loop                           evaluate    predictions -> every figure

@@ -188,13 +188,19 @@ def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
     return build(node, allow=allow, reserved=("augment",), **extra)
 
 
+def objective_of(conf: Config, shared: Shared) -> Objective:
+    """The objective of a trial on its cohort's data; ConfigError where the two do not go together."""
+    function = target(conf["loss"], allow=shared.allow)
+    objective = build_objective(function, conf["loss"]["name"], conf["loss"], shared.statistics)
+    if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
+        objective.require_mask()
+    return objective
+
+
 def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     """A fresh replica: label outputs and trained stages start the same for every trial of one seed."""
     feed, width = shared.feed, shared.backbone.num_features
-    function = target(conf["loss"], allow=shared.allow)
-    objective = build_objective(function, conf["loss"]["name"], conf["loss"], shared.statistics).to(feed.device)
-    if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
-        objective.require_mask()
+    objective = objective_of(conf, shared).to(feed.device)
     stages, num_labels = shared.backbone.stages, len(shared.data.label_names)
     weights = sum(p.numel() for p in stages.parameters()) + width * num_labels
     what = f"{weights:,} weights, {width} features x {num_labels} labels among them"

@@ -1,6 +1,5 @@
 """From configs to results: trains cohorts, keeps their folders, scores what was selected."""
 
-import gc
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import state
 from mllc.plan import TRIAL_KEYS, chunks, cohorts, row_name
+from mllc.preflight import free_gpu, share_or_say_why, validate
 from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import Trial, best_epoch, failed, finish
@@ -40,7 +40,7 @@ def train(
     said: set[str] = set()
     for group in cohorts(configs):
         shared = None  # lets the last cohort's features go before the next one's are made
-        shared = share(group[0], tuple(allow))
+        shared, full = share_or_say_why(group[0], allow)
         for note in (note for note in shared.data.notes if note not in said):
             screen.note(note)
             said.add(note)
@@ -53,6 +53,9 @@ def train(
                 results[_key(conf)] = done
             else:
                 waiting.append(trial)
+        if full:
+            results |= {_key(trial.config): _fail(trial, shared, full, screen) for trial in waiting}
+            continue
         for part in chunks(waiting, _most_trials(waiting, shared)):
             for trial, result in _halving(part, shared, score_test=score_test, screen=screen, force=force):
                 results[_key(trial.config)] = result
@@ -63,6 +66,7 @@ def sweep(
     configs: Sequence[Config], *, by: str, screen: Screen, force: bool = False, allow: Sequence[str] = ()
 ) -> list[RunResult]:
     """Trains every config, selects the settings of each group on validation, and scores only those on test."""
+    validate(configs, allow)
     results = train(configs, score_test=False, screen=screen, force=force, allow=allow)
     chosen = {run.run_id for selected in select(results, by) for run in selected.runs if run.status == "done"}
     picked = [conf for conf, result in zip(configs, results, strict=True) if result.run_id in chosen]
@@ -89,7 +93,8 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
             with torch.no_grad():
                 replica.objective.decide(forward(replica.model.eval(), batch, shared.feed))
             weights = sum(p.numel() for p in replica.model.parameters())
-            yield f"  {title}: {weights:,} trained weights, loss of the first batch {loss:.4g}{_unless_finite(loss, conf)}"
+            told = f"loss of the first batch {loss:.4g}{_unless_finite(loss, conf)}"
+            yield f"  {title}: {weights:,} trained weights, {told}"
 
 
 def _unless_finite(loss: float, conf: Config) -> str:
@@ -130,7 +135,10 @@ def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:
     """How many replicas fit beside each other: weights, gradients and two optimizer moments in half of what is free."""
     if not waiting:
         return 1
-    replica = build_replica(waiting[0].config, "", shared)
+    try:
+        replica = build_replica(waiting[0].config, "", shared)
+    except torch.cuda.OutOfMemoryError:
+        return 1
     each = 4 * sum(p.numel() * p.element_size() for p in replica.model.parameters())
     return min(max(1, available_bytes(shared.feed.device) // 2 // max(each, 1)), MOST_TRIALS)
 
@@ -141,17 +149,20 @@ def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[
         return _run_cohort(part, shared, **options)
     except torch.cuda.OutOfMemoryError as error:
         reason = str(error).splitlines()[0]
-    gc.collect()
-    torch.cuda.empty_cache()
+    free_gpu()
     if len(part) == 1:
         message = f"out of GPU memory with one trial ({reason}); type a smaller batch_size"
-        options["screen"].note(f"{part[0].title} failed: {message}")
-        with part[0].folder.locked():
-            return [(part[0], failed(part[0], shared, message))]
+        return [(part[0], _fail(part[0], shared, message, options["screen"]))]
     half = -(-len(part) // 2)
     options["screen"].note(f"out of GPU memory with {len(part)} trials at once: going on with {half}")
     options["force"] = False
     return [pair for smaller in (part[:half], part[half:]) for pair in _halving(smaller, shared, **options)]
+
+
+def _fail(trial: Trial, shared: Shared, message: str, screen: Screen) -> RunResult:
+    screen.note(f"{trial.title} failed: {message}")
+    with trial.folder.locked():
+        return failed(trial, shared, message)
 
 
 def _run_cohort(

@@ -12,7 +12,7 @@ import yaml
 from safetensors.torch import load_file
 from torchvision import models
 
-from mllc import run
+from mllc import preflight, run
 from mllc.build import share
 from mllc.config import compose as config
 from mllc.errors import ConfigError, DataError, ModelError, StoreError
@@ -279,6 +279,64 @@ def test_a_cohort_too_large_for_the_gpu_is_halved_and_goes_on_from_its_checkpoin
     assert any("out of GPU memory with 3 trials at once: going on with 2" in note for note in screen.notes)
     for one, other in zip(whole, halved, strict=True):
         assert_identical(state_of(tmp_path / "whole", one), state_of(tmp_path / "halved", other))
+
+
+def test_a_gpu_too_full_to_measure_one_trial_goes_on_one_by_one(tmp_path, monkeypatch):
+    real, calls = run.build_replica, []
+
+    def full_at_first(conf, title, shared):
+        calls.append(title)
+        if len(calls) == 1:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(conf, title, shared)
+
+    monkeypatch.setattr(run, "build_replica", full_at_first)
+    results, screen = trained(tmp_path, "loss=bce,zlpr")
+    assert [result.status for result in results] == ["done", "done"]
+    assert screen.cohorts == [["bce"], ["zlpr"]]
+
+
+def test_a_gpu_too_full_for_the_frozen_front_fails_its_trials_and_spares_the_others(tmp_path, monkeypatch):
+    wanted = ("loss=bce,zlpr", "seed=0,1", "backbone=mlp", "epochs=1")
+    real = preflight.share
+
+    def full(conf, allow):
+        if conf["seed"] == 0 and conf["device"] != "cpu":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+        return real(conf, allow)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preflight, "share", full)
+        results, screen = trained(tmp_path, *wanted)
+    assert [result.status for result in results if result.seed == 0] == ["failed"] * 2
+    assert [result.status for result in results if result.seed == 1] == ["done"] * 2
+    assert "no memory left for the frozen backbone (CUDA out of memory" in results[0].message
+    assert sum("failed: the GPU has no memory left" in note for note in screen.notes) == 2
+    again, _ = trained(tmp_path, *wanted)
+    assert [result.status for result in again] == ["done"] * 4
+
+
+def test_every_data_set_of_a_sweep_is_read_before_the_first_training(tmp_path):
+    arff_file(tmp_path / "good.arff", unknown=False)
+    (tmp_path / "bad.arff").write_text(ARFF + "1,2,0,1,x\n")
+    files = f"dataset.train={tmp_path / 'good.arff'},{tmp_path / 'bad.arff'}"
+    screen = Notes()
+    with pytest.raises(DataError, match=r"bad\.arff, line 8: 'x' is not one of the declared values"):
+        run.sweep(
+            config.expand(["dataset=arff", files, "dataset.num_labels=-3", f"out={tmp_path / 'runs'}"], None),
+            by="loss",
+            screen=screen,
+        )
+    assert (screen.cohorts, screen.notes) == ([], [])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_every_objective_of_a_sweep_is_built_before_the_first_training(tmp_path):
+    screen = Notes()
+    configs = configs_of(tmp_path / "runs", "dataset.grid=3,2", "loss.rule=top_k", "loss.k=50", "backbone=mlp")
+    with pytest.raises(ConfigError, match=r"loss\.k=50: there are only 40 labels"):
+        run.sweep(configs, by="loss", screen=screen)
+    assert screen.cohorts == []
 
 
 def test_one_trial_too_large_for_the_gpu_fails_and_is_tried_again_next_time(tmp_path, monkeypatch):
