@@ -17,6 +17,7 @@ from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import state
 from mllc.plan import TRIAL_KEYS, chunks, cohorts, row_name
 from mllc.preflight import free_gpu, share_or_say_why, validate
+from mllc.report.notes import count
 from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import Trial, best_epoch, failed, finish
@@ -80,12 +81,11 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
     for group in cohorts(configs):
         shared = share(group[0], tuple(allow))
         shared.feed.keep_bytes = 0
-        counts = {name: len(shared.data.split(name)) for name in ("train", "val", "test")}
-        yield (
-            f"{shared.feed.name}, seed {shared.feed.seed}: "
-            + ", ".join(f"{count} {name}" for name, count in counts.items())
-            + f" samples, {len(shared.data.label_names)} labels, {shared.statistics.mean_cardinality:.2f} true a sample"
+        sizes = ", ".join(f"{len(shared.data.split(name))} {name}" for name in ("train", "val", "test"))
+        labels = (
+            f"{count(len(shared.data.label_names), 'label')}, {shared.statistics.mean_cardinality:.2f} true a sample"
         )
+        yield f"{shared.feed.name}, seed {shared.feed.seed}: {sizes} samples, {labels}"
         batch = next(shared.feed.epoch(0))
         for conf, title in zip(group, titles(group), strict=True):
             replica = build_replica(conf, title, shared)

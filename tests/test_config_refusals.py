@@ -37,7 +37,7 @@ REFUSED = {
     "optimizer=sgd optimizer.nesterov=1": r"type true or false",
     "schedule.warmup=1": r"type a number >= 0 and < 1",
     "split.val=1": r"type a number > 0 and < 1",
-    "split.val=0.9": r"split.val=0.9 and split.test=0.2 leave nothing to train on",
+    "dataset=arff dataset.train=x split.val=0.9": r"split.val=0.9 and split.test=0.2 leave nothing to train on",
     "clip=0": r"type a number > 0 or null",
     "amp=on": r"type auto, off, bf16 or fp16",
     "monitor=val_mapp": r"did you mean 'val_map'\?",

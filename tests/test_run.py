@@ -612,6 +612,11 @@ def test_a_note_of_the_data_is_shown_once_and_kept_in_the_result(tmp_path):
     assert shown[0] in first.data["notes"]
 
 
+def test_a_share_that_is_not_used_does_not_count(tmp_path):
+    given = [*features_of(tmp_path, unknown=False), "split.val=0.85"]
+    assert share(config.compose(given)).data.split("val").targets.shape[0] > 60
+
+
 def test_check_builds_everything_and_writes_nothing(tmp_path):
     configs = config.expand([*TINY, "loss=bce,softmax_count", f"out={tmp_path / 'runs'}"], None, preset=None)
     lines = list(run.check(configs))

@@ -103,7 +103,7 @@ def _check_resolved(config: dict[str, Any], key: str, value: Any) -> Any:
 def _check_combinations(config: dict[str, Any]) -> None:
     """Settings that are fine one by one, and not together."""
     val, test = config["split"]["val"], config["split"]["test"]
-    if val + test >= 1:
+    if val + test >= 1 and all(config["dataset"].get(name, "its own") is None for name in ("val", "test")):
         raise ConfigError(f"split.val={val} and split.test={test} leave nothing to train on; keep their sum below 1")
     if config["optimizer"].get("nesterov") and not config["optimizer"].get("momentum"):
         raise ConfigError("optimizer.nesterov=true needs optimizer.momentum > 0, such as optimizer.momentum=0.9")

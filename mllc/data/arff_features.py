@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix, hstack
 
 from mllc.data.arff_header import Attribute
 from mllc.data.arff_rows import Table
-from mllc.data.assemble import listed
+from mllc.data.assemble import counted, listed
 from mllc.data.rows import Matrix, feature_rows
 from mllc.errors import DataError
 from mllc.types import Rows
@@ -38,12 +38,14 @@ def features(
         matrix.data[missing] = means[matrix.indices[missing]]
         imputed += missing.sum()
     if imputed:
-        notes.append(f"{imputed} missing feature values imputed with the mean of the training file")
+        notes.append(f"{counted(int(imputed), 'missing feature value')} imputed with the mean of the training file")
 
     numeric = [column for column, place in enumerate(plain) if attributes[place].values is None]
     if standardize and numeric and not train.sparse:
-        notes.append(f"{len(numeric)} numeric features standardized by the training file")
+        notes.append(f"{counted(len(numeric), 'numeric feature')} standardized by the training file")
         return _standardized(matrices, numeric), notes
+    if standardize and numeric and not all(table.sparse for table in tables.values()):
+        notes.append("features are not standardized: the training file is sparse, though another is dense")
     return {split: feature_rows(matrix) for split, matrix in matrices.items()}, notes
 
 

@@ -50,6 +50,14 @@ def assemble(
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "label"), counted(2, "label")
+    ('1 label', '2 labels')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def listed(names: Sequence[str], limit: int = 5) -> str:
     """Names for a message: the first few, and how many more.
 

@@ -127,23 +127,25 @@ def decoded(files: Sequence[Path], size: int, folder: Path) -> tuple[np.memmap, 
 
 
 def _digest(file: Path) -> bytes:
-    """Of a file's content; zeros for a file that cannot be read."""
+    """Of a file's content, or of the reason why it cannot be read, which is remembered with the pixels."""
     try:
         return hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
-    except (OSError, ValueError):
-        return bytes(16)
+    except (OSError, ValueError) as error:
+        return hashlib.blake2b(_reason(error).encode(), digest_size=16, person=b"unreadable").digest()
 
 
 def _decoded(file: Path, size: int) -> bytes | str:
     """The pixels, or why there are none."""
     try:
         return decode(file.read_bytes(), size).numpy().tobytes()
-    except FileNotFoundError:
+    except (OSError, ValueError) as error:
+        return _reason(error)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    except OSError as error:
-        return error.strerror or str(error)
-    except ValueError as error:
-        return str(error)
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _read(array: Path, about: Path, shape: tuple[int, ...]) -> tuple[np.memmap, dict[int, str]] | None:

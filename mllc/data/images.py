@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from mllc.data.assemble import assemble, listed
+from mllc.data.assemble import assemble, counted, listed
 from mllc.data.files import encoding, encoding_notes, existing_file
 from mllc.data.image_cache import cache_folder, decoded
 from mllc.data.rows import image_rows, select
@@ -59,18 +59,23 @@ def images(
     }
     _note_shared(lists, notes)
     if vocabulary is None:
+        notes += _separator_notes(lists, separator)
         names = sorted({name for entries in lists.values() for entry in entries for name in entry.labels})
-        notes.append(f"no vocabulary is given: the {len(names)} label names that occur in the splits are used")
+        notes.append(f"no vocabulary is given: {counted(len(names), 'label name')} found in the splits")
     else:
         names = _vocabulary(existing_file(vocabulary, "dataset.vocabulary"))
     column = {name: index for index, name in enumerate(names)}
     for entries in lists.values():
-        _check_labels(entries, column, vocabulary)
+        _check_labels(entries, column, vocabulary, separator)
     splits = {
         split: _split(split, entries, column, folder, size, on_bad_image == "skip", cache_folder(cache), notes)
         for split, entries in lists.items()
     }
     return assemble("images", names, notes=notes, **splits)
+
+
+SEPARATORS = (";", ",", "|", "/", " ")
+"""Marks that are looked for where a cell seems to be separated by another than the one given."""
 
 
 class _Entry(NamedTuple):
@@ -96,12 +101,20 @@ def _read(
                 _column(file, header, column, setting)
                 for column, setting in ((image_column, "image_column"), (label_column, "label_column"))
             )
+            if image == label:
+                others = ", ".join(name for name in header if name != label_column) or "none"
+                raise DataError(
+                    f"{file}: dataset.label_column={label_column} is the column of the images as well; type the one of "
+                    f"the labels: dataset.label_column=NAME (other columns: {others})"
+                )
             for row in reader:
                 place = f"{file}, line {reader.line_num}"
                 if not row:
                     continue
                 if len(row) != len(header):
-                    raise DataError(f"{place}: {len(row)} values, but the header has {len(header)} columns")
+                    raise DataError(
+                        f"{place}: {counted(len(row), 'value')}, but the header has {counted(len(header), 'column')}"
+                    )
                 path = os.path.normpath(row[image])
                 if not row[image].strip():
                     raise DataError(f"{place}: no image is named")
@@ -143,12 +156,30 @@ def _vocabulary(file: Path) -> list[str]:
     return list(names)
 
 
-def _check_labels(entries: Sequence[_Entry], column: dict[str, int], vocabulary: str | None) -> None:
+def _separator_notes(lists: dict[str, list[_Entry]], separator: str) -> list[str]:
+    """Where no cell holds the separator, and several hold the same other mark: whole cells have become labels."""
+    cells = [entry.labels for entries in lists.values() for entry in entries]
+    if any(len(labels) > 1 for labels in cells):
+        return []
+    marks = [mark for mark in SEPARATORS[:3] if mark != separator]  # the others are common within a name
+    found = {mark: sum(mark in name for labels in cells for name in labels) for mark in marks}
+    mark = max(found, key=found.__getitem__)
+    told = f"no cell holds the separator {separator!r}, but {found[mark]} hold {mark!r}: if that separates labels, type"
+    return [f"{told} {_setting(mark)}"] if found[mark] > 1 else []
+
+
+def _setting(mark: str) -> str:
+    return f"""'dataset.separator="{mark}"'"""
+
+
+def _check_labels(entries: Sequence[_Entry], column: dict[str, int], vocabulary: str | None, separator: str) -> None:
     for entry in entries:
         for name in entry.labels:
             if name not in column:
                 close = difflib.get_close_matches(name, column, n=1)
+                marks = [mark for mark in SEPARATORS if {part.strip() for part in name.split(mark)} <= column.keys()]
                 hint = f"; did it mean {close[0]!r}?" if close else ""
+                hint = f"; labels are separated by {separator!r} here; type {_setting(marks[0])}" if marks else hint
                 raise DataError(f"{entry.place}: label {name!r} is not in dataset.vocabulary={vocabulary}{hint}")
 
 
@@ -157,7 +188,8 @@ def _note_shared(lists: dict[str, list[_Entry]], notes: list[str]) -> None:
     for split, entries in lists.items():
         shared = [entry.image for entry in entries if entry.image in train]
         if split != "train" and shared:
-            notes.append(f"{len(shared)} images of {split} are in train as well: {listed(shared)}")
+            verb = "is" if len(shared) == 1 else "are"
+            notes.append(f"{counted(len(shared), 'image')} of {split} {verb} in train as well: {listed(shared)}")
 
 
 def _split(
@@ -177,7 +209,7 @@ def _split(
         if not skip:
             more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
             raise DataError(f"{bad}{more}; type dataset.on_bad_image=skip to leave out such images")
-        notes.append(f"{len(unreadable)} images of {split} skipped; the first: {bad}")
+        notes.append(f"{counted(len(unreadable), 'image')} of {split} skipped; the first: {bad}")
     targets = torch.zeros(len(entries), len(column), dtype=torch.uint8)
     for row, entry in enumerate(entries):
         targets[row, [column[name] for name in entry.labels]] = 1

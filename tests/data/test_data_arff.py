@@ -57,7 +57,7 @@ def test_dense_and_sparse_rows_say_the_same(write, rows, end):
     assert data.train.mask is None
     assert data.train.ids == ("train:0", "train:1", "train:2")
     assert (data.kind, data.input_shape, data.val, data.test) == ("features", (5,), None, None)
-    assert "1 missing feature values imputed with the mean of the training file" in data.notes
+    assert "1 missing feature value imputed with the mean of the training file" in data.notes
     assert "the labels are the last 2 attributes, as -C says" in data.notes
     assert any("-split" in note for note in data.notes)
 
@@ -136,6 +136,28 @@ def test_standardized_and_imputed_by_the_training_file(write):
 def test_sparse_files_are_not_standardized(write):
     rows = arff(train=write(HEADER + SPARSE)).train.inputs
     assert rows[torch.tensor([1])][0, 0] == -2000
+
+
+def test_the_training_file_decides_for_dense_and_sparse_files_together(write):
+    dense, sparse = write(HEADER + DENSE, "dense.arff"), write(HEADER + SPARSE, "sparse.arff")
+    unsaid = "features are not standardized: the training file is sparse, though another is dense"
+    by_dense, by_sparse = arff(train=dense, test=sparse), arff(train=sparse, test=dense)
+    assert unsaid in by_sparse.notes
+    assert by_sparse.test.inputs[torch.tensor([1])][0, 0] == -2000
+    assert unsaid not in by_dense.notes
+    assert torch.equal(by_dense.test.inputs, by_dense.train.inputs)
+    assert unsaid not in arff(train=sparse, test=sparse).notes
+
+
+def test_training_and_test_on_the_same_file_is_said(write):
+    train, copy = write(HEADER + DENSE), write(HEADER + DENSE, "copy.arff")
+    other = write(HEADER + DENSE.replace("no,1,0", "no,1,1"), "other.arff")
+    for test in (train, copy):
+        assert any(
+            note.startswith("dataset.test holds the same as dataset.train")
+            for note in arff(train=train, test=test).notes
+        )
+    assert not any("holds the same" in note for note in arff(train=train, test=other).notes)
 
 
 def test_large_sparse_files_stay_sparse(write, monkeypatch):

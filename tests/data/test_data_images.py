@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mllc.config.compose import compose
 from mllc.data.image_cache import decode
 from mllc.data.images import images
 from mllc.errors import ConfigError, DataError
@@ -75,7 +78,7 @@ def test_images_and_labels(folder):
 def test_without_a_vocabulary_all_names_count(folder):
     data = read(folder, vocabulary=None)
     assert data.label_names == ("N/A", "sea", "sky", "sun")
-    assert any("no vocabulary is given: the 4 label names" in note for note in data.notes)
+    assert any("no vocabulary is given: 4 label names found" in note for note in data.notes)
 
 
 def test_other_columns_and_separator(folder):
@@ -87,7 +90,7 @@ def test_other_columns_and_separator(folder):
 
 def test_images_shared_between_splits_are_noted(folder):
     (folder / "test.csv").write_text("image,labels\n./a.png,sea\nd.png,sea\n")
-    assert "1 images of test are in train as well: 'a.png'" in read(folder).notes
+    assert "1 image of test is in train as well: 'a.png'" in read(folder).notes
 
 
 def test_large_sets_stay_on_disk(folder, monkeypatch):
@@ -191,6 +194,31 @@ def test_bad_images_are_skipped_and_counted(folder):
     assert values(read(folder, on_bad_image="skip").train) == [10, 99, 50]
 
 
+def test_the_cache_keeps_the_reason_of_each_kind_of_unreadable_file(folder):
+    missing = folder / "root" / "b.png"
+    missing.unlink()
+    with pytest.raises(DataError, match=r"b\.png: there is no such file"):
+        read(folder)
+    missing.mkdir()
+    with pytest.raises(DataError, match=r"b\.png: Is a directory"):
+        read(folder)
+
+
+@pytest.mark.parametrize("mark", [";", ",", "/", " "])
+def test_another_separator_is_hinted_at(folder, mark):
+    (folder / "train.csv").write_text(f'image,labels\na.png,"sea{mark}sun"\nb.png,"sky{mark}sun"\nc.png,sun\n')
+    hint = re.escape(f"""type 'dataset.separator="{mark}"'""")
+    with pytest.raises(DataError, match=rf"line 2: label 'sea{mark}sun' is not in .*separated by '\|' here; {hint}"):
+        read(folder)
+    note = f"no cell holds the separator '|', but 2 hold {mark!r}: if that separates labels, "
+    told = [told for told in read(folder, vocabulary=None, test=None).notes if re.match(re.escape(note) + hint, told)]
+    assert len(told) == (mark in ",;"), "a blank or a slash may well be part of a name"
+    assert not any("separator" in told for told in read(folder, vocabulary=None, separator=mark).notes)
+    (override,) = [word for word in shlex.split(hint.replace("\\", "")) if word.startswith("dataset.")]
+    given = ["dataset=images", "dataset.root=x", "dataset.train=x", override]
+    assert compose(given)["dataset"]["separator"] == mark
+
+
 def test_no_image_is_left(folder):
     (folder / "train.csv").write_text("image,labels\nx.png,sea\n")
     with pytest.raises(DataError, match="the training split has no samples"):
@@ -273,7 +301,7 @@ def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded
             r"train\.csv, line 2: label 'snu' is not in dataset.vocabulary=.*did it mean 'sun'",
         ),
         ("image,labels\na.png,sea||sun\n", "line 2: an empty label name in 'sea||sun'".replace("|", r"\|")),
-        ("image,labels\na.png,sea\nb.png\n", "line 3: 1 values, but the header has 2 columns"),
+        ("image,labels\na.png,sea\nb.png\n", "line 3: 1 value, but the header has 2 columns"),
         ("image,labels\na.png,sea\n,sun\n", "line 3: no image is named"),
         ("image,labels\na.png,sea\nb.png,\n./a.png,\n", r"line 4: './a.png' occurs already in .*train\.csv, line 2"),
         ("image,labels\n../train.csv,sea\n", "line 2: '../train.csv' leads out of dataset.root"),
@@ -296,6 +324,10 @@ def test_lists_that_are_refused(folder, text, message):
 
 
 def test_other_refusals(folder):
+    with pytest.raises(
+        DataError, match=r"label_column=image is the column of the images as well; .*other columns: labels"
+    ):
+        read(folder, label_column="image")
     with pytest.raises(DataError, match=r"dataset.root=nowhere: there is no such folder"):
         read(folder, root="nowhere")
     with pytest.raises(DataError, match=r"dataset.test=nowhere.csv: there is no such file"):
