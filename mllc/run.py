@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -162,6 +163,9 @@ def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[
 def _fail(trial: Trial, shared: Shared, message: str, screen: Screen) -> RunResult:
     screen.note(f"{trial.title} failed: {message}")
     with trial.folder.locked():
+        trained = trial.folder.result()
+        if trained is not None and trained.status == "done":  # only its scoring failed: the folder stays as it is
+            return replace(trained, status="failed", message=message)
         return failed(trial, shared, message)
 
 

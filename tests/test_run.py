@@ -316,6 +316,26 @@ def test_a_gpu_too_full_for_the_frozen_front_fails_its_trials_and_spares_the_oth
     assert [result.status for result in again] == ["done"] * 4
 
 
+@pytest.mark.parametrize("place", ["share", "finish"])
+def test_a_gpu_too_full_to_score_a_trained_run_leaves_it_trained(tmp_path, monkeypatch, place):
+    trained(tmp_path, test=False)
+    module = preflight if place == "share" else run
+    real = getattr(module, place)
+
+    def full(*args, **options):
+        if place == "finish" or args[0]["device"] != "cpu":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, place, full)
+        (result,), _ = trained(tmp_path)
+    assert result.status == "failed"
+    (result,), screen = trained(tmp_path)
+    assert (result.status, screen.epochs) == ("done", [])
+    assert result.test is not None
+
+
 def test_every_data_set_of_a_sweep_is_read_before_the_first_training(tmp_path):
     arff_file(tmp_path / "good.arff", unknown=False)
     (tmp_path / "bad.arff").write_text(ARFF + "1,2,0,1,x\n")
