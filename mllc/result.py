@@ -3,13 +3,20 @@
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin
 
 FORMAT = 1
 """Version of the run folder's layout; part of every run's id."""
 
 Metrics = dict[str, float | None]
 """Figures by name (see mllc.evaluate); None where a figure is undefined."""
+
+INSIDE = {
+    "collapse": {"verdict": str | None},
+    "data": {"split": str | None, "num_labels": int, "samples": dict[str, int], "files": dict[str, str]},
+}
+"""What a report reads of the fields that hold more than figures."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,30 @@ class RunResult:
         unknown = values.keys() - {f.name for f in fields(cls)}
         if unknown:
             raise ValueError(f"unknown fields {sorted(unknown)}")
+        for one in fields(cls):
+            if one.name in values:
+                _check(values[one.name], one.type, one.name)
+        for name, kinds in INSIDE.items():
+            for key in kinds.keys() & values.get(name, {}).keys():
+                _check(values[name][key], kinds[key], f"{name}.{key}")
         try:
             return cls(**values)
         except TypeError as error:
             raise ValueError(str(error)) from None
+
+
+def _check(value: Any, kind: Any, place: str) -> None:
+    """ValueError, naming the place, unless a value read from JSON is what its annotation says; numbers are finite."""
+    kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
+    for inner in (get_args(one)[1] for one in kinds if get_origin(one) is dict and isinstance(value, dict)):
+        for key, item in value.items():
+            _check(item, inner, f"{place}.{key}")
+    allowed = {get_origin(one) or one for one in kinds}
+    found = float if type(value) is int and float in allowed else type(value)
+    if not {found, Any} & allowed or (isinstance(value, float) and not math.isfinite(value)):
+        words = {NoneType: "null", float: "a number", int: "a whole number", str: "a string", dict: "an object"}
+        wanted = " or ".join(sorted(words[one] for one in allowed))
+        raise ValueError(f"{place} is {json.dumps(value):.40}, but {wanted} is expected")
 
 
 def _finite(value: Any) -> Any:

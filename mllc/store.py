@@ -86,7 +86,11 @@ class RunFolder:
             return RunResult.from_json(file.read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise StoreError(
+                f"{file} cannot be read ({error.strerror}): make it readable, or type out=ANOTHER_FOLDER"
+            ) from None
+        except ValueError as error:
             raise StoreError(
                 f"{file} cannot be used: {error}. Remove the folder {self.path} to run it again, or type --force"
             ) from None

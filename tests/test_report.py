@@ -88,6 +88,15 @@ def test_load_takes_a_run_folder(tmp_path):
         ("[]", "format 'list'"),
         ("\0\0", "a/result.json"),
         (make().to_json().replace('"seed"', '"sead"'), "sead"),
+        (make().to_json().replace('"map": 0.5', '"map": "abc"'), 'val.map is "abc", but a number or null is expected'),
+        (make().to_json().replace('"map": 0.5', '"map": [0.5]'), "val.map is [0.5]"),
+        (make().to_json().replace('"seconds": 10.0', '"seconds": null'), "seconds is null, but a number is expected"),
+        (make().to_json().replace('"seconds": 10.0', '"seconds": NaN'), "seconds is NaN"),
+        (make().to_json().replace('"seed": 0', '"seed": 0.5'), "seed is 0.5, but a whole number is expected"),
+        (make().to_json().replace('"verdict": null', '"verdict": []'), "collapse.verdict is []"),
+        (make().to_json().replace('"split": "s0"', '"split": {}'), "data.split is {}"),
+        (make().to_json().replace('"train": 80', '"train": null'), "data.samples.train is null"),
+        (replace(make(), shared=[]).to_json(), "shared is [], but an object is expected"),
     ],
 )
 def test_a_damaged_result_is_named_and_refused(tmp_path, text, message):
@@ -98,6 +107,13 @@ def test_a_damaged_result_is_named_and_refused(tmp_path, text, message):
         report.load([tmp_path])
     assert "a/result.json" in str(caught.value)
     assert "--force" in str(caught.value)
+
+
+def test_a_result_that_cannot_be_read_is_not_called_damaged(tmp_path):
+    save(tmp_path / "a", None)
+    (tmp_path / "a/result.json").mkdir()
+    with pytest.raises(StoreError, match=r"a/result.json cannot be read \(Is a directory\): make it readable"):
+        report.load([tmp_path / "a"])
 
 
 def test_many_damaged_results_are_counted(tmp_path):

@@ -55,7 +55,12 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
             found.setdefault(result.run_id, result)
         except FileNotFoundError:
             unfinished.add(folder.resolve())
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise StoreError(
+                f"{folder / 'result.json'} cannot be read ({error.strerror}): make it readable, or move the run's "
+                "folder away"
+            ) from None
+        except ValueError as error:
             damaged.append(f"  {folder / 'result.json'}: {error}")
     if damaged:
         more = [f"  and {len(damaged) - 5} more"] if len(damaged) > 5 else []
