@@ -15,7 +15,7 @@ from mllc.config.compose import flat, identity
 from mllc.device import available_bytes
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
-from mllc.metrics.collapse import state
+from mllc.metrics.collapse import LASTING, lasting, state
 from mllc.plan import TRIAL_KEYS, chunks, cohorts, row_name
 from mllc.preflight import free_gpu, share_or_say_why, validate
 from mllc.report.notes import count
@@ -51,7 +51,7 @@ def train(
             trial = _trial(conf, title, shared)
             done = None if force else trial.folder.result()
             if done is not None and _complete(done, score_test):
-                screen.note(f"{title} is done ({trial.folder.path}): skipped")
+                screen.skip(title, trial.folder.path)
                 results[_key(conf)] = done
             else:
                 waiting.append(trial)
@@ -201,7 +201,9 @@ def _run_cohort(
 
 
 def _resume(replica: Replica, trial: Trial, screen: Screen) -> None:
-    found = trial.folder.load_tensors("resume")
+    found = trial.folder.load_tensors(
+        "resume", say=lambda text: screen.note(f"{trial.title}: {text}: starting over at epoch 1")
+    )
     if found is not None:
         checkpoint.restore(replica, *found)
         screen.note(f"{trial.title}: continuing after epoch {replica.epoch}")
@@ -216,7 +218,7 @@ def _train(replicas: Sequence[Replica], trials: dict[Replica, Trial], shared: Sh
                 screen.step(epoch + 1, step, steps)
             case EpochEnd(replica):
                 _keep(replica, trials[replica], screen)
-                _warn(replica, shared.true_labels_per_sample, screen)
+                _warn(replica, shared, screen)
 
 
 def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
@@ -231,21 +233,25 @@ def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
     screen.epoch(replica.name, replica.epoch, row)
 
 
-def _warn(replica: Replica, true_labels: float, screen: Screen) -> None:
-    """Says it once when a trial diverges, and when it has been silent or flooding for two epochs."""
+def _warn(replica: Replica, shared: Shared, screen: Screen) -> None:
+    """Says it when a trial diverges, when it has been silent or flooding for two epochs, and when it no longer is."""
+    name = f"{shared.feed.name}, seed {shared.feed.seed}: {replica.name}"
     if replica.failure:
-        screen.note(f"{replica.name} failed: {replica.failure}")
+        screen.note(f"{name} failed: {replica.failure}")
         return
     if replica.diverged:
-        screen.note(f"{replica.name} diverged in epoch {replica.epoch}: its loss or its scores are not finite")
+        screen.note(f"{name} diverged in epoch {replica.epoch}: its loss or its scores are not finite")
         return
-    predicted = [row["val_labels_per_sample"] for row in replica.history[-3:]]
-    states = [state(labels, true_labels) for labels in predicted]
-    if states[-1] and states[-2:] == [states[-1]] * 2 and states[:-2] != [states[-1]]:
+    predicted = [row["val_labels_per_sample"] for row in replica.history]
+    states = [state(labels, shared.true_labels_per_sample) for labels in predicted]
+    was, now = lasting(states[:-1]), lasting(states)
+    if now and now != was:
         screen.note(
-            f"{replica.name} is {states[-1]}: by its own rule it predicts {predicted[-1]:.3g} labels a sample "
-            f"where {true_labels:.3g} are true"
+            f"{name} is {now}: by its own rule it predicts {predicted[-1]:.3g} labels a sample "
+            f"where {shared.true_labels_per_sample:.3g} are true"
         )
+    elif was != now:
+        screen.note(f"{name} is no longer {was} since epoch {replica.epoch - LASTING + 1}")
 
 
 def _key(conf: Config) -> str:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console, Group
@@ -72,6 +73,7 @@ class Screen:
         self.started = time.monotonic()
         self.drawn = 0.0
         self.done_trials = 0
+        self.already: set[Path] = set()
         self._begin([], 1, "")
 
     def __enter__(self) -> Self:
@@ -124,6 +126,12 @@ class Screen:
         else:
             self._print(text)
 
+    def skip(self, trial_name: str, folder: Path) -> None:
+        """A line that stays, once a folder, for a trial that was done before; it counts as done."""
+        if folder not in self.already:
+            self.already.add(folder)
+            self.note(f"{trial_name} is done ({folder}): skipped")
+
     def done(self) -> None:
         """The cohort has ended, or was cut off: the best of the trials that have finished becomes a line that stays."""
         finished = {name: line for name, line in self.lines.items() if line.finished}
@@ -131,7 +139,7 @@ class Screen:
             return
         self.done_trials += len(finished)
         known = [(name, line) for name, line in finished.items() if line.best is not None]
-        text = f"{self.title}: {self.done_trials} of {self.total_trials} trials done in {_clock(self._elapsed())}"
+        text = f"{self.title}: {self._done_text()} in {_clock(self._elapsed())}"
         if known:
             name, line = max(known, key=lambda pair: self.sign * (pair[1].best or 0.0))
             text += f"; best {self.monitor} {_text(line.best)}: {name}, epoch {line.best_epoch}"
@@ -152,6 +160,13 @@ class Screen:
         self.epochs, self.title, self.position = epochs, title, "starting"
         self.share, self.first_share, self.first_time = 0.0, None, 0.0
 
+    def _done_text(self) -> str:
+        """`6 of 8 trials done (2 were already)`."""
+        already = len(self.already)
+        before = f" ({already} {'was' if already == 1 else 'were'} already)" if already else ""
+        trials = "trial" if self.total_trials == 1 else "trials"
+        return f"{self.done_trials + already} of {self.total_trials} {trials} done{before}"
+
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
 
@@ -166,7 +181,7 @@ class Screen:
 
     def _picture(self) -> Group:
         """The live part: where the cohort is, and its best trials."""
-        done = f"{self.done_trials} of {self.total_trials} trials done" if self.total_trials > len(self.lines) else ""
+        done = self._done_text() if self.total_trials > len(self.lines) else ""
         left = f"{self.eta()} left" if self.eta() else ""
         parts = [self.title, self.position, left, done, _clock(self._elapsed())]
         head = Text(" · ".join(part for part in parts if part), style="bold", overflow="ellipsis", no_wrap=True)

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,16 +129,24 @@ class RunFolder:
         """Writes NAME.safetensors; `about` travels as JSON in its header, so that both are replaced at once."""
         flat = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         with self._replacing(f"{name}.safetensors") as temporary:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # as the umask has it; safetensors makes a file that only its owner reads
             safetensors.torch.save_file(flat, temporary, metadata={"about": json.dumps(about or {})})
+            temporary.chmod(mode)
 
-    def load_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """What `save_tensors` wrote, or None if there is no such file or it is damaged."""
+    def load_tensors(
+        self, name: str, say: Callable[[str], None] = lambda text: None
+    ) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What `save_tensors` wrote, or None if there is no such file or it is damaged; `say` hears the latter."""
         file = self.path / f"{name}.safetensors"
         try:
             with safe_open(file, "pt") as found:
                 about = json.loads(found.metadata()["about"])
                 return {key: found.get_tensor(key) for key in found.keys()}, about  # noqa: SIM118
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            say(f"{file} is damaged ({error})")
             return None
 
     def _write(self, name: str, content: bytes, durable: bool = False) -> None:

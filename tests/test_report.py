@@ -246,6 +246,9 @@ def test_the_note_on_the_threshold():
     assert "removes 50 % of the gap, and helps a most (0.00 to 0.50)" in said(results)
     worse = [make("a", test=figures(0.5, 0.4, 0.1)), make("b", test=figures(0.5, 0.5, 0.5))]
     assert "does not narrow the gap." in said(worse)
+    close = [make("a", test=figures(0.5, 0.040, 0.041)), make("b", test=figures(0.5, 0.044, 0.042))]
+    assert "tuning it narrows a gap that is small anyway, and helps a most" in said(close)
+    assert "%" not in said(close)
     same = [make("a", test=figures(0.5, 0.5, 0.5)), make("b", test=figures(0.5, 0.5, 0.5))]
     assert "does not narrow the gap." in said(same)
 
@@ -378,6 +381,9 @@ def test_run_table_says_what_the_collapse_is():
     text = " ".join(report.run_table(silent, 200).split())
     assert "silent: its own rule predicts 0.00 labels" in text
     assert "does not rank either (mAP 0.010, a random order 0.004)" in text
+    assert "optimizer.lr, loss.reduction=sum, more epochs" in text, "it was mean"
+    text = " ".join(report.run_table(replace(silent, settings={"loss.reduction": "sum"}), 200).split())
+    assert "optimizer.lr, more epochs" in text
     constant = replace(make(), collapse={"verdict": "constant", "first_epoch": 3, "last_epoch": 3, "ranks": True})
     assert "(epoch 3); it ranks all the same" in " ".join(report.run_table(constant, 200).split())
     assert "does not rank" not in report.run_table(make())

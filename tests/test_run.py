@@ -3,8 +3,10 @@
 import csv
 import importlib
 import json
+import re
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -42,6 +44,9 @@ class Notes:
 
     def note(self, text):
         self.notes.append(text)
+
+    def skip(self, name, folder):
+        self.note(f"{name} is done ({folder}): skipped")
 
     def cohort(self, names, epochs, title):
         self.cohorts.append(list(names))
@@ -162,6 +167,8 @@ def test_a_damaged_checkpoint_starts_over(tmp_path, monkeypatch):
     (folder / "resume.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{damaged")
     (again,), screen = trained(tmp_path / "again")
     assert len(screen.epochs) == 2
+    (note,) = [note for note in screen.notes if "resume.safetensors" in note]
+    assert re.match(r"bce: .*/resume.safetensors is damaged \(.+\): starting over", note)
     assert_identical(state_of(tmp_path / "whole", whole), state_of(tmp_path / "again", again))
 
 
@@ -245,6 +252,20 @@ def test_a_trial_that_answers_nothing_is_called_silent(tmp_path):
     assert result.collapse["verdict"] == "silent"
     assert result.val["labels_per_sample"] < 0.01 * result.val["true_labels_per_sample"]
     assert any("silent" in note for note in screen.notes)
+
+
+def test_a_collapse_is_told_once_and_taken_back():
+    shared = SimpleNamespace(feed=SimpleNamespace(name="digits", seed=3), true_labels_per_sample=2.0)
+    history, screen = [], Notes()
+    for epoch, labels in enumerate((0, 0, 0, 2, 0, 2, 2, 2, 0, 90, 90), 1):
+        history.append({"val_labels_per_sample": float(labels)})
+        replica = SimpleNamespace(name="bce", failure="", diverged=False, history=history, epoch=epoch)
+        run._warn(replica, shared, screen)
+    assert screen.notes == [
+        "digits, seed 3: bce is silent: by its own rule it predicts 0 labels a sample where 2 are true",
+        "digits, seed 3: bce is no longer silent since epoch 6",
+        "digits, seed 3: bce is flood: by its own rule it predicts 90 labels a sample where 2 are true",
+    ]
 
 
 def test_the_second_process_stops(tmp_path):

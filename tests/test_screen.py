@@ -1,6 +1,7 @@
 import io
 import re
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -133,6 +134,17 @@ def test_a_diverged_trial_has_finished_and_a_cut_off_cohort_has_not(capsys):
         screen.cohort(["b"], 3, "digits, again")
         assert screen.done_trials == 1
     assert "digits, again: 1 of 2 trials done" in capsys.readouterr().err
+
+
+def test_trials_that_were_done_before_count_and_are_told_once(capsys):
+    with Screen(total_trials=4, plain=True) as screen:
+        for name, folder in (("a lr=0.1", "a"), ("b", "b"), ("a", "a")):
+            screen.skip(name, Path("runs", folder))
+        screen.cohort(["c"], 1, "digits")
+        screen.epoch("c", 1, row(0.1))
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("skipped" in line for line in lines) == 2
+    assert "digits: 3 of 4 trials done (2 were already) in" in lines[-1]
 
 
 def test_time_left_counts_from_the_first_step_of_this_session(monkeypatch):

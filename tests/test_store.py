@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,7 +84,22 @@ def test_damaged_tensors_count_as_absent(folder):
     for content in (file.read_bytes()[:150], b"", b"\x00" * 20):
         file.write_bytes(content)
         assert folder.load_tensors("resume") is None
-    assert folder.load_tensors("never") is None
+        said = []
+        folder.load_tensors("resume", said.append)
+        assert len(said) == 1
+        assert said[0].startswith(f"{file} is damaged (")
+    assert folder.load_tensors("never", pytest.fail) is None
+
+
+def test_every_file_has_the_mode_that_the_umask_leaves(folder):
+    former = os.umask(0o027)
+    try:
+        folder.save_tensors("checkpoint", {"a": torch.rand(2)})
+        folder.save_result(a_result())
+    finally:
+        os.umask(former)
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in folder.path.iterdir() if file.name != ".lock"}
+    assert modes == {"checkpoint.safetensors": "0o640", "result.json": "0o640"}
 
 
 def test_a_table_has_the_columns_of_all_rows(folder):

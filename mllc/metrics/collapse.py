@@ -16,7 +16,7 @@ USEFUL_F1 = 0.1
 """Micro-F1 with the best threshold under which no ranking is called useful."""
 
 LASTING = 2
-"""Epochs that a collapse other than the reported epoch's must last to be worth telling."""
+"""Epochs that a collapse other than the reported epoch's must last to be worth telling, and so must its end."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,16 @@ def state(labels_per_sample: float | None, true_labels_per_sample: float) -> Lit
     if labels_per_sample < SILENT_BELOW * true_labels_per_sample:
         return "silent"
     return "flood" if labels_per_sample > FLOOD_ABOVE * true_labels_per_sample else None
+
+
+def lasting(states: Sequence[str | None]) -> str | None:
+    """The latest of the `state`s, one an epoch, that lasted; None, no collapse, before any did.
+
+    >>> lasting(["silent", "silent", None]), lasting(["silent", "silent", None, None])
+    ('silent', None)
+    """
+    runs = (states[end - LASTING : end] for end in range(len(states), LASTING - 1, -1))
+    return next((run[0] for run in runs if len(set(run)) == 1), None)
 
 
 def useful(map: float, chance: float, micro_f1_tuned: float | None = None) -> bool:

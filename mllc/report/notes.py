@@ -12,6 +12,9 @@ COLLAPSE = {
     "constant": "its validation loss was never below that of the best constant answer",
 }
 
+SMALL_GAP = 0.05
+"""Difference of micro-F1 of which no percentage is worth telling."""
+
 
 def title(block: Sequence[Row], blocks: Sequence[Sequence[Row]]) -> str:
     """One line: the data, the backbone, and what tells this block from the others."""
@@ -75,6 +78,7 @@ def _threshold(scored: Sequence[Row]) -> str:
     own, tuned, _ = zip(*pairs, strict=True)
     gap, rest = max(own) - min(own), max(tuned) - min(tuned)
     removed = f"removes {100 * (1 - rest / gap):.0f} % of the gap" if rest < gap else "does not narrow the gap"
+    removed = "narrows a gap that is small anyway" if rest < gap < SMALL_GAP else removed
     before, after, name = max(pairs, key=lambda pair: pair[1] - pair[0])
     return (
         f"The threshold alone: micro-F1 spans {min(own):.2f} to {max(own):.2f} by the rows' own rules and "

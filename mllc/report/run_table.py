@@ -69,9 +69,10 @@ def verdict(result: RunResult) -> str:
         )
     if result.collapse.get("ranks"):
         return f"{text}; it ranks all the same ({ranking}), so its scale is off: try a smaller optimizer.lr"
+    averaged = result.settings.get("loss.reduction") == "mean"
     return (
         f"{text}; it does not rank either ({ranking}), so no threshold helps: try a larger or smaller optimizer.lr, "
-        "loss.reduction=sum, more epochs"
+        f"{'loss.reduction=sum, ' * averaged}more epochs"
     )
 
 
