@@ -109,6 +109,7 @@ def train(
 
     conf = compose(overrides or [], config_dir)
     allow = _importable(allow_target)
+    _announce([conf])
 
     from mllc import run
     from mllc.report import run_table
@@ -117,9 +118,8 @@ def train(
 
     with Screen(total_trials=1, monitor=conf["monitor"]) as screen:
         (result,) = run.train([conf], score_test=True, screen=screen, force=force, allow=allow)
-    folder = RunFolder.at(conf["out"], result.dataset, result.name, result.seed, result.run_id)
     typer.echo(run_table(result, _width(), color=sys.stdout.isatty()))
-    typer.echo(f"run folder: {folder.path}")
+    typer.echo(f"run folder: {RunFolder.of(conf, result.run_id).path}")
     _exit_if_failed([result])
 
 
@@ -143,6 +143,7 @@ def sweep(
     configs = expand(overrides or [], config_dir)
     _check_by(by, configs)
     allow = _importable(allow_target)
+    _announce(configs)
 
     from mllc import run
     from mllc.report import render
@@ -195,12 +196,22 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
 
     configs = expand(overrides or [], config_dir, preset=None)
     allow = _importable(allow_target)
+    _announce(configs)
 
     from mllc import run
 
     for line in run.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{len(configs)} trial{'s' * (len(configs) != 1)} ready to run")
+
+
+def _announce(configs: list[dict[str, Any]]) -> None:
+    """The first line: importing torch and reading the data take seconds."""
+    dataset, backbone, loss = (
+        ", ".join(dict.fromkeys(conf[group]["name"] for conf in configs)) for group in ("dataset", "backbone", "loss")
+    )
+    trials = f" ({len(configs)} trials)" if len(configs) > 1 else ""
+    _say(f"loading data set {dataset}, backbone {backbone}, loss {loss}{trials}")
 
 
 def _check_by(by: str, configs: list[dict[str, Any]]) -> None:

@@ -122,14 +122,9 @@ def titles(group: Sequence[Config]) -> list[str]:
     return found
 
 
-def folder(conf: Config, identifier: str) -> RunFolder:
-    """The folder of the run of `conf` whose id is `identifier`."""
-    return RunFolder.at(conf["out"], conf["dataset"]["name"], row_name(conf), conf["seed"], identifier)
-
-
 def _trial(conf: Config, title: str, shared: Shared) -> Trial:
     identifier = run_id(identity(conf), shared.fingerprints | file_fingerprints(conf, shared.allow))
-    return Trial(conf, folder(conf, identifier), identifier, title)
+    return Trial(conf, RunFolder.of(conf, identifier), identifier, title)
 
 
 def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:
@@ -217,8 +212,8 @@ def _train(replicas: Sequence[Replica], trials: dict[Replica, Trial], shared: Sh
             case Step(epoch, step, steps):
                 screen.step(epoch + 1, step, steps)
             case EpochEnd(replica):
-                _keep(replica, trials[replica], screen)
                 _warn(replica, shared, screen)
+                _keep(replica, trials[replica], screen)
 
 
 def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:

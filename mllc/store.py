@@ -25,6 +25,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mllc.errors import StoreError
+from mllc.plan import row_name
 from mllc.result import FORMAT, RunResult
 
 
@@ -39,7 +40,7 @@ def run_id(identity: Mapping[str, Any], fingerprints: Mapping[str, str]) -> str:
 
 
 class RunFolder:
-    """The folder of one run, OUT/DATASET-NAME-sSEED-ID; nothing is written before `create`."""
+    """The folder of one run, OUT/DATASET-NAME-sSEED-ID; nothing is written before it is `locked`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,6 +50,22 @@ class RunFolder:
         """The folder of a run under `out`."""
         words = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in (dataset, name))
         return cls(Path(out) / f"{words}-s{seed}-{identifier}")
+
+    @classmethod
+    def of(cls, config: dict[str, Any], identifier: str) -> "RunFolder":
+        """The folder of the run of `config`; a data set that is a file is named after it.
+
+        Names are for people, and the id is the run: one that is there under another name, for its file had another,
+        is found.
+        """
+        found = next(Path(config["out"]).glob(f"*-s{config['seed']}-{identifier}"), None)
+        if found:
+            return cls(found)
+        dataset = config["dataset"]["name"]
+        if "train" in ((config["dataset"].get("traits") or {}).get("paths") or ()):
+            file = Path(config["dataset"]["train"]).absolute()
+            dataset += f"_{file.parent.name if file.stem.lower() == 'train' else file.stem}"
+        return cls.at(config["out"], dataset, row_name(config), config["seed"], identifier)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

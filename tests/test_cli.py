@@ -101,6 +101,22 @@ def test_train_is_one_run_scored_on_test(run_cli, fake_run):
     assert "run folder: runs/digits-focal-s0-a1" in out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["train", "loss=focal"], "mllc: loading data set digits, backbone patch, loss focal\n"),
+        (
+            ["sweep", "loss=bce,zlpr", "seed=0,1"],
+            "mllc: loading data set digits, backbone patch, loss bce, zlpr (4 trials)\n",
+        ),
+        (["check", "backbone=mlp"], "mllc: loading data set digits, backbone mlp, loss bce\n"),
+    ],
+)
+def test_the_first_line_comes_before_torch_is_imported(run_cli, fake_run, arguments, line):
+    _, _, err = run_cli(*arguments)
+    assert err == line
+
+
 def test_sweep_runs_every_combination(run_cli, fake_run):
     code, out, _ = run_cli("sweep", "loss=bce,focal", "seed=0,1", "--by", "loss,optimizer.lr")
     ((name, configs, settings),) = fake_run.calls

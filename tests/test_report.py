@@ -64,7 +64,18 @@ def test_load_finds_runs_at_three_levels_once_and_tells_of_the_unfinished(tmp_pa
     assert [run.seed for run in found] == [0, 1]
     assert found[0] == make(seed=0)
     assert len(said) == 1
-    assert "1 unfinished run" in said[0]
+    assert f"1 unfinished run in {tmp_path}, {tmp_path / 'a'} ({tmp_path / 'cut'}); the command" in said[0]
+
+
+def test_three_unfinished_runs_are_named_and_how_to_finish_them(tmp_path, monkeypatch):
+    save(tmp_path / "done", make())
+    for i in range(5):
+        save(tmp_path / f"cut{i}", None)
+    monkeypatch.chdir(tmp_path)
+    said = []
+    report.load(["."], say=said.append)
+    assert "5 unfinished runs in . (cut0, cut1, cut2 and 2 more); the command that began a run also" in said[0]
+    assert "environment.json" in said[0]
 
 
 def test_load_speaks_on_stderr(tmp_path, capsys):
@@ -285,7 +296,7 @@ def test_the_table_fits(width, color):
     assert ("\x1b[" in text) == color
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert max(cell_len(line) for line in plain.splitlines()) <= width
-    for word in ("zlpr", "softmax_ce", "untuned", "all_zeros", "mAP", "0.810 ±0.010"):
+    for word in ("zlpr", "softmax_ce", "untuned", "all_zeros", "all_ones", "label_prior", "mAP", "0.810 ±0.010"):
         assert word in plain
 
 
@@ -355,6 +366,17 @@ def test_blocks_are_apart_and_their_titles_tell_them_apart():
     assert {row["shared"]["epochs"] for row in rows} == {3, 6}
 
 
+def test_two_data_sets_of_one_kind_are_told_apart():
+    data = {name: make(dataset="arff").data | {"fingerprint": name, "files": {"train": name}} for name in ("a", "b")}
+    results = [make(dataset="arff", data=one) for one in data.values()]
+    text = report.render(results)
+    assert "arff (a): 1000 labels" in text
+    assert "arff (b): 1000 labels" in text
+    rows = json.loads(report.render(results, format="json"))
+    assert [row["files"] for row in rows if row["loss"] == "bce"] == [{"train": "a"}, {"train": "b"}]
+    assert "train=a" in report.render(results, format="csv")
+
+
 # One run
 
 
@@ -367,6 +389,7 @@ def test_run_table_fits_and_has_the_three_ways_and_the_baselines(width, color):
     assert max(cell_len(line) for line in plain.splitlines()) <= width
     for word in ("own rule", "all_zeros", "all_ones", "label_prior", "mAP"):
         assert word in plain
+    assert "digits: 1000 labels; 80 train, 10 val, 10 test samples; backbone patch" in " ".join(plain.split())
     if width >= 80:
         assert "one tuned threshold (-1.25)" in plain
         assert "leave out 3 labels" in plain

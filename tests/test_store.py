@@ -187,3 +187,17 @@ def test_the_id_depends_on_settings_and_on_what_the_paths_held():
 def test_a_row_name_becomes_a_safe_folder_name():
     path = RunFolder.at("runs", "digits", "bce, un/tuned", 3, "abc").path
     assert path == Path("runs/digits-bce_un_tuned-s3-abc")
+
+
+@pytest.mark.parametrize(
+    ("train", "name"),
+    [("data/bibtex-train.arff", "arff_bibtex_train-bce-s0-abc"), ("photos/train.csv", "arff_photos-bce-s0-abc")],
+)
+def test_a_folder_is_named_after_the_training_file_and_found_by_its_id(tmp_path, train, name):
+    dataset = {"name": "arff", "train": train, "traits": {"paths": ["train", "test"]}}
+    config = {"out": str(tmp_path), "dataset": dataset, "loss": {"name": "bce"}, "name": None, "seed": 0}
+    assert RunFolder.of(config, "abc").path == tmp_path / name
+    former = tmp_path / "arff_under_a_former_name-bce-s0-abc"
+    former.mkdir()
+    assert RunFolder.of(config, "abc").path == former
+    assert RunFolder.of(config, "abd").path == tmp_path / name.replace("abc", "abd")

@@ -40,8 +40,8 @@ FIGURES = (
 def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] | None = None) -> list[RunResult]:
     """The finished runs in or below the given folders, by path, each once.
 
-    `say` (default: a line on stderr) hears how many runs were left out because they have not finished: they have a
-    config.yaml and no result.json.
+    `say` (default: a line on stderr) hears how many runs were left out because they have not finished, and the names
+    of three: they have a config.yaml and no result.json.
     StoreError for a folder that is not there or holds no finished run, and for results that cannot be read.
     """
     paths = [Path(path) for path in paths]
@@ -69,7 +69,12 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
             + "\n".join([*damaged[:5], *more])
             + "\nMove the run's folder away, or make the run again: its command with --force."
         )
-    left = f"{count(len(unfinished), 'unfinished run')} in {where}; the command that began a run also finishes it"
+    names = sorted(map(_short, unfinished))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    left = (
+        f"{count(len(names), 'unfinished run')} in {where} ({', '.join(names[:3])}{more}); "
+        "the command that began a run also finishes it: its environment.json has it"
+    )
     if not found:
         raise StoreError(left if unfinished else f"no run in {where}; type: mllc train, or mllc report FOLDER")
     if unfinished:
@@ -107,9 +112,10 @@ def render(
 def as_dict(row: Row) -> dict[str, Any]:
     """A row as a flat object of plain values.
 
-    Beside the fields of `Row`: `seed` (null for several), `run_ids` and `run_id` (that of the lowest seed), and every
-    figure and its `_std`. `micro_f1`, `hamming_loss`, ... are by the objective's own rule, `_tuned` with one threshold
-    from validation, `_per_label` with one a label. `shared` is what the rows of one comparison have in common.
+    Beside the fields of `Row`: `seed` (null for several), `run_ids` and `run_id` (that of the lowest seed), the data's
+    `files`, and every figure and its `_std`. `micro_f1`, `hamming_loss`, ... are by the objective's own rule, `_tuned`
+    with one threshold from validation, `_per_label` with one a label. `shared` is what the rows of one comparison have
+    in common.
     """
     first = {name: getattr(row, name) for name in ("dataset", "backbone", "loss", "optimizer")}
     first |= {"seed": row.seeds[0] if len(row.seeds) == 1 else None, "seeds": row.seeds, "status": row.status}
@@ -120,6 +126,7 @@ def as_dict(row: Row) -> dict[str, Any]:
         **first,
         "run_id": ids[0] if ids else None,
         "run_ids": ids,
+        "files": row.runs[0].data.get("files", {}) if row.runs else None,
         **rest,
         "shared": row.block,
         **row.metrics,
@@ -155,6 +162,12 @@ def _run_folders(path: Path) -> list[Path]:
             children.clear()
         children.sort()
     return found
+
+
+def _short(folder: Path) -> str:
+    """As seen from the current folder, where it is in there."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def _to_stderr(text: str) -> None:

@@ -1,7 +1,7 @@
 """The sentences around a comparison: what it is of, what its figures mean, and what they do not say."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mllc.report.comparison import Row
@@ -20,19 +20,28 @@ def title(block: Sequence[Row], blocks: Sequence[Sequence[Row]]) -> str:
     """One line: the data, the backbone, and what tells this block from the others."""
     row = block[0]
     data = row.runs[0].data if row.runs else {}
-    parts = [f"{data['num_labels']} labels"] if "num_labels" in data else []
-    if isinstance(data.get("samples"), dict):
-        parts.append(", ".join(f"{count} {split}" for split, count in data["samples"].items()) + " samples")
-    parts += [f"backbone {row.block['backbone']}"] if "backbone" in row.block else []
     known = {"dataset", "backbone", "fingerprint"}
     own = {key: row.block.get(key) for other in blocks for key in other[0].block if key not in known}
-    parts += [
+    differing = [
         f"{key} {value}"
         for key, value in own.items()
         if value is not None and any(other[0].block.get(key) != value for other in blocks)
     ]
+    return about_data(row.dataset, data, row.block.get("backbone"), differing)
+
+
+def about_data(dataset: str, data: Mapping[str, Any], backbone: str | None, more: Sequence[str] = ()) -> str:
+    """
+    >>> about_data("arff", {"num_labels": 1, "samples": {"train": 8, "test": 2}, "files": {"train": "a.arff"}}, "mlp")
+    'arff (a.arff): 1 label; 8 train, 2 test samples; backbone mlp'
+    """
+    parts = [count(data["num_labels"], "label")] if "num_labels" in data else []
+    if "samples" in data:
+        parts.append(", ".join(f"{number} {split}" for split, number in data["samples"].items()) + " samples")
+    parts += [f"backbone {backbone}"] if backbone else []
+    parts += more
     files = ", ".join(data.get("files", {}).values())
-    name = f"{row.dataset} ({files})" if files else row.dataset
+    name = f"{dataset} ({files})" if files else dataset
     return f"{name}: " + "; ".join(parts) if parts else name
 
 

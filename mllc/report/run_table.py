@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from mllc.report.comparison import BASELINES
 from mllc.report.grid import Column, fit, to_text
-from mllc.report.notes import COLLAPSE, count
+from mllc.report.notes import COLLAPSE, about_data, count
 from mllc.result import Metrics, RunResult
 
 LONG = {"test": "test", "val": "validation"}
@@ -43,7 +43,8 @@ def run_table(result: RunResult, width: int = 100, color: bool = False) -> str:
         section=lambda line: line[0] in BASELINES,
     )
     below = [(_others(LONG[split], figures), "dim"), (_hamming(figures, baselines), ""), (verdict(result), "yellow")]
-    return to_text([head, table, ("", ""), *(part for part in below if part[0])], width, color)
+    data = (about_data(result.dataset, result.data, result.backbone), "dim")
+    return to_text([head, data, ("", ""), table, ("", ""), *(part for part in below if part[0])], width, color)
 
 
 def verdict(result: RunResult) -> str:
@@ -98,7 +99,11 @@ def _others(split: str, figures: Metrics) -> str:
     true = figures.get("true_labels_per_sample")
     start = [f"{true:.2f} labels a sample are true"] if true is not None else []
     skipped = figures.get("labels_skipped")
-    start += [f"mAP and macro-F1 leave out {skipped:.0f} labels that {split} has no positive of"] if skipped else []
+    start += (
+        [f"mAP and macro-F1 leave out {count(round(skipped), 'label')} that {split} has no positive of"]
+        if skipped
+        else []
+    )
     return "; ".join([*start, ", ".join(known)] if known else start)
 
 

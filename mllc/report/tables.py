@@ -24,9 +24,8 @@ Block = Sequence[Row]
 def terminal(block: Block, blocks: Sequence[Block], metric: str, *, width: int, color: bool) -> str:
     """The block between its title and its notes; no line is longer than `width` (at least 30)."""
     width = max(width, 30)
-    shown = [row for row in block if row.runs or row.name == "all_zeros"]
     table, dropped = fit(
-        shown, columns(block, metric), width, style=_style, section=lambda row: (row.split, not row.runs)
+        block, columns(block, metric), width, style=_style, section=lambda row: (row.split, not row.runs)
     )
     below = notes(block)
     if dropped:
