@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from test_readme import write_features, write_photos
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -46,6 +47,37 @@ def test_cohort(script, tmp_path, monkeypatch):
     assert found["same_figures"], "a trial in a cohort does the work of a process of its own"
     assert found["settings"]["samples"]["test"] == 8
     assert found["times_less"]["processor"]["median"] > 1
+
+
+@pytest.mark.slow
+def test_demo(script, tmp_path):
+    found = script("demo").main(shlex.split("dataset.samples=200 dataset.test_samples=80 dataset.grid=2 epochs=1"))
+    assert written(tmp_path) == found
+    assert {"zlpr", "bce", "untuned", "all_zeros"} <= {row["name"] for row in found["rows"]}
+    assert "| zlpr |" in found["table"]
+    assert min(found["train_s"], found["demo_s"], found["peak_mib"]) > 0
+
+
+@pytest.mark.slow
+def test_real_data(script, tmp_path, monkeypatch):
+    real_data = script("real_data")
+    monkeypatch.setattr(real_data, "LOSSES", "loss=bce,zlpr")
+    data = tmp_path / "data"
+    mulan = {"bibtex": "bibtex-{}.arff bibtex.xml", "corel5k": "Corel5k-{}-sparse.arff Corel5k.xml"}
+    for folder, names in mulan.items():
+        (data / "mulan" / folder).mkdir(parents=True)
+        write_features(data / "mulan" / folder)
+        arff, xml = names.split()
+        for name, place in {"labels.xml": xml, **{f"{s}.arff": arff.format(s) for s in ("train", "test")}}.items():
+            (data / "mulan" / folder / name).rename(data / "mulan" / folder / place)
+    write_photos(data / "corel5k")
+    (data / "corel5k/labels.txt").write_text("r\ng\nb\n")
+    found = real_data.main(data)
+    assert written(tmp_path) == found
+    for name in real_data.comparisons(data):
+        assert {"zlpr", "bce", "all_zeros"} <= {row["name"] for row in found[name]["rows"]}
+        assert "| zlpr |" in found[name]["table"]
+        assert str(data) not in json.dumps(found[name]["sweep"])
 
 
 @pytest.mark.slow

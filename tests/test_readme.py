@@ -37,6 +37,15 @@ def test_the_commands_are_the_ones_meant():
     assert [command for command in COMMANDS if command not in MLLC] == ["make demo", "make test"]
 
 
+DEMOS = list((ROOT / "benchmarks/results").glob("*-demo.json"))
+
+
+@pytest.mark.skipif(not DEMOS, reason="benchmarks/results has no *-demo.json: python benchmarks/demo.py makes one")
+def test_the_table_is_the_one_that_was_measured():
+    tables = [json.loads(file.read_text())["table"].strip() for file in DEMOS]
+    assert any(table in README for table in tables)
+
+
 def test_make_knows_its_targets():
     shown = subprocess.run(["make", "-n", "-o", "setup", "demo", "test"], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 0
