@@ -12,12 +12,6 @@ FORMAT = 1
 Metrics = dict[str, float | None]
 """Figures by name (see mllc.evaluate); None where a figure is undefined."""
 
-INSIDE = {
-    "collapse": {"verdict": str | None},
-    "data": {"split": str | None, "num_labels": int, "samples": dict[str, int], "files": dict[str, str]},
-}
-"""What a report reads of the fields that hold more than figures."""
-
 
 @dataclass(frozen=True)
 class RunResult:
@@ -83,6 +77,13 @@ class RunResult:
             return cls(**values)
         except TypeError as error:
             raise ValueError(str(error)) from None
+
+
+INSIDE = {
+    "collapse": {"verdict": str | None},
+    "data": {"split": str | None, "num_labels": int, "samples": dict[str, int], "files": dict[str, str]},
+}
+"""What a report reads of the fields that hold more than figures."""
 
 
 def _check(value: Any, kind: Any, place: str) -> None:
