@@ -109,8 +109,8 @@ def train(
 
     conf = compose(overrides or [], config_dir)
     allow = _importable(allow_target)
-    _announce([conf])
 
+    _announce([conf])
     from mllc import run
     from mllc.report import run_table
     from mllc.screen import Screen
@@ -118,8 +118,9 @@ def train(
 
     with Screen(total_trials=1, monitor=conf["monitor"]) as screen:
         (result,) = run.train([conf], score_test=True, screen=screen, force=force, allow=allow)
+    folder = RunFolder.at(conf["out"], result.dataset, result.name, result.seed, result.run_id)
     typer.echo(run_table(result, _width(), color=sys.stdout.isatty()))
-    typer.echo(f"run folder: {RunFolder.of(conf, result.run_id).path}")
+    typer.echo(f"run folder: {folder.path}")
     _exit_if_failed([result])
 
 
@@ -143,8 +144,8 @@ def sweep(
     configs = expand(overrides or [], config_dir)
     _check_by(by, configs)
     allow = _importable(allow_target)
-    _announce(configs)
 
+    _announce(configs)
     from mllc import run
     from mllc.report import render
     from mllc.screen import Screen
@@ -196,8 +197,8 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
 
     configs = expand(overrides or [], config_dir, preset=None)
     allow = _importable(allow_target)
-    _announce(configs)
 
+    _announce(configs)
     from mllc import run
 
     for line in run.check(configs, allow=allow):

@@ -47,20 +47,14 @@ class RunFolder:
 
     @classmethod
     def at(cls, out: str, dataset: str, name: str, seed: int, identifier: str) -> "RunFolder":
-        """The folder of a run under `out`."""
+        """The folder of a run under `out`: the one that has its id, whatever its name, which is for people."""
+        found = next(Path(out).glob(f"*-s{seed}-{identifier}"), None)
         words = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in (dataset, name))
-        return cls(Path(out) / f"{words}-s{seed}-{identifier}")
+        return cls(found or Path(out) / f"{words}-s{seed}-{identifier}")
 
     @classmethod
     def of(cls, config: dict[str, Any], identifier: str) -> "RunFolder":
-        """The folder of the run of `config`; a data set that is a file is named after it.
-
-        Names are for people, and the id is the run: one that is there under another name, for its file had another,
-        is found.
-        """
-        found = next(Path(config["out"]).glob(f"*-s{config['seed']}-{identifier}"), None)
-        if found:
-            return cls(found)
+        """The folder of the run of `config`; a data set that is read from files is named after its training file."""
         dataset = config["dataset"]["name"]
         if "train" in ((config["dataset"].get("traits") or {}).get("paths") or ()):
             file = Path(config["dataset"]["train"]).absolute()
