@@ -198,7 +198,6 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
     configs = expand(overrides or [], config_dir, preset=None)
     allow = _importable(allow_target)
 
-    _announce(configs)
     from mllc import run
 
     for line in run.check(configs, allow=allow):

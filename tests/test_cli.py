@@ -109,7 +109,6 @@ def test_train_is_one_run_scored_on_test(run_cli, fake_run):
             ["sweep", "loss=bce,zlpr", "seed=0,1"],
             "mllc: loading data set digits, backbone patch, loss bce, zlpr (4 trials)\n",
         ),
-        (["check", "backbone=mlp"], "mllc: loading data set digits, backbone mlp, loss bce\n"),
     ],
 )
 def test_the_first_line_comes_before_torch_is_imported(run_cli, fake_run, arguments, line):
