@@ -12,6 +12,9 @@ FORMAT = 1
 Metrics = dict[str, float | None]
 """Figures by name (see mllc.evaluate); None where a figure is undefined."""
 
+BASELINES = ("all_zeros", "all_ones", "label_prior")
+"""The rows that every comparison has beside its runs; no run may be called so."""
+
 
 @dataclass(frozen=True)
 class RunResult:

@@ -59,6 +59,16 @@ REFUSED = {
     "+loss.a=1": r"only key=value is understood",
     "~loss": r"only key=value is understood",
     "loss@x=focal": r"only key=value is understood",
+    "optimizer.betas=[0.9]": r"optimizer.betas=\[0.9\] is not allowed: type a list \[a,b\] of 2: a number >= 0",
+    "optimizer=adamw optimizer.betas=[0.9,0.99,0.999]": r"type a list \[a,b\] of 2",
+    "out=???": r"out=\?\?\?: it needs a value: type out=",
+    "name=???": r"name=\?\?\?: it needs a value",
+    "dataset=arff dataset.train=???": r"it needs a value: type dataset.train=",
+    "loss=???": r"loss '\?\?\?' is not in conf/loss",
+    "out=": r"out= is empty: type out=FOLDER",
+    "name=all_zeros": r"name=all_zeros is the row of a baseline in every report; take another",
+    "name=label_prior": r"name=label_prior is the row of a baseline",
+    "name=" + "x" * 300: r"name=x+ has 300 letters; take another, of 100 letters at most",
     "name=${nope}": r"cannot be resolved: .*nope",
 }
 

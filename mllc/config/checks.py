@@ -8,6 +8,8 @@ from mllc.config.catalogue import GROUPS
 from mllc.config.settings import NotAllowed
 from mllc.errors import ConfigError
 from mllc.monitors import MONITORS
+from mllc.plan import row_name
+from mllc.result import BASELINES
 from mllc.suggest import did_you_mean
 
 ALLOWED = {
@@ -33,6 +35,9 @@ ALLOWED = {
 
 REQUIRED = "???"
 
+LONGEST_NAME = 100
+"""Letters of a row's name, which is part of a folder's name."""
+
 
 def allowed(config: dict[str, Any], key: str) -> str | None:
     """What a YAML (or ALLOWED) declares that `key` may be; None where nothing is declared."""
@@ -46,6 +51,8 @@ def allowed(config: dict[str, Any], key: str) -> str | None:
 
 def check_value(config: dict[str, Any], key: str, value: Any, text: str) -> Any:
     """The value of an override, if it is allowed in place of the one in `config`; `text` is how it was typed."""
+    if value == REQUIRED:
+        raise ConfigError(f"{key}={REQUIRED}: it needs a value: type {key}=...")
     choice = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
     try:
         if isinstance(value, int | float) and "text" in choice:
@@ -83,7 +90,8 @@ def check_config(config: dict[str, Any]) -> dict[str, Any]:
         if group not in GROUPS and key not in ALLOWED:
             raise ConfigError(f"config.yaml: '{key}' is not a setting{did_you_mean(key, ALLOWED)}")
         if value == REQUIRED:
-            raise ConfigError(f"{group}={config[group]['name']} needs {key}: type {key}=...")
+            what = f"{group}={config[group]['name']}" if group in GROUPS else "config.yaml"
+            raise ConfigError(f"{what} needs {key}: type {key}=...")
         catalogue.put(config, key, _check_resolved(config, key, value))
     _check_combinations(config)
     return config
@@ -101,7 +109,14 @@ def _check_resolved(config: dict[str, Any], key: str, value: Any) -> Any:
 
 
 def _check_combinations(config: dict[str, Any]) -> None:
-    """Settings that are fine one by one, and not together."""
+    """Names and places that cannot be used, and settings that are fine one by one, and not together."""
+    row = row_name(config)
+    if row in BASELINES or len(row) > LONGEST_NAME:
+        which = "loss" if row == config["loss"]["name"] else "name"
+        wrong = "is the row of a baseline in every report" if row in BASELINES else f"has {len(row)} letters"
+        raise ConfigError(f"{which}={row[:LONGEST_NAME]} {wrong}; take another, of {LONGEST_NAME} letters at most")
+    if not config["out"].strip():
+        raise ConfigError("out= is empty: type out=FOLDER, or leave it out for out=runs")
     val, test = config["split"]["val"], config["split"]["test"]
     if val + test >= 1 and all(config["dataset"].get(name, "its own") is None for name in ("val", "test")):
         raise ConfigError(f"split.val={val} and split.test={test} leave nothing to train on; keep their sum below 1")

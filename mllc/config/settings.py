@@ -2,10 +2,11 @@
 
 int, number      with bounds: `int >= 1`, `number >= 0 < 1`; an infinite number or nan is never allowed
 text, bool, null, any
-[int >= 1]       a list of such
+[int >= 1]       a list of such, of any length; [number, number] one of two
 balanced         any other word stands for itself
 """
 
+import itertools
 import math
 import operator
 import re
@@ -26,6 +27,9 @@ def fit(value: Any, allowed: str) -> Any:
     2.0
     >>> fit([32, 16], "[integer >= 1]")
     [32, 16]
+    >>> fit([0.9], "[number < 1, number < 1]")
+    Traceback (most recent call last):
+    mllc.config.settings.NotAllowed: a list [a,b] of 2: a number < 1, a number < 1
     >>> fit("ten", "integer >= 1")
     Traceback (most recent call last):
     mllc.config.settings.NotAllowed: a whole number >= 1
@@ -73,15 +77,21 @@ def describe(allowed: str) -> str:
 
 def _describe_one(one: str) -> str:
     if one.startswith("["):
-        return f"a list [a,b,...], each {describe(one[1:-1])}"
+        items = [describe(item.strip()) for item in one[1:-1].split(",")]
+        if len(items) == 1:
+            return f"a list [a,b,...], each {items[0]}"
+        return f"a list [{','.join('abcdefgh'[: len(items)])}] of {len(items)}: {', '.join(items)}"
     name, _, bounds = one.partition(" ")
-    return f"{_NAMES.get(name, name)} {bounds}".strip().replace(" <", " and <") if bounds else _NAMES.get(name, name)
+    return f"{_NAMES.get(name, name)} {bounds.replace(' <', ' and <')}" if bounds else _NAMES.get(name, name)
 
 
 def _fit_one(value: Any, one: str) -> Any:
     name, *bounds = one.split()
     if one.startswith("[") and isinstance(value, list):
-        return [fit(item, one[1:-1]) for item in value]
+        items = one[1:-1].split(",")
+        if len(items) not in (1, len(value)):
+            raise NotAllowed
+        return [fit(item, kind.strip()) for item, kind in zip(value, itertools.cycle(items), strict=False)]
     if name == "any" or (name == "null" and value is None) or (name == "bool" and isinstance(value, bool)):
         return value
     if isinstance(value, str) and (name == "text" or value == one in words(one)):

@@ -11,10 +11,8 @@ from typing import Any
 
 from mllc.errors import ConfigError
 from mllc.report.selection import Selected, select
-from mllc.result import Metrics, RunResult
+from mllc.result import BASELINES, Metrics, RunResult
 from mllc.suggest import did_you_mean
-
-BASELINES = ("all_zeros", "all_ones", "label_prior")
 
 
 @dataclass(frozen=True)
