@@ -163,22 +163,26 @@ def test_a_null_without_a_declaration_takes_anything(own):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a: [1", r"cannot be composed: (.|\n)*broken.yaml"),
-        ("gamma: 2.0", r"conf/loss/broken.yaml: it needs a line `_target_"),
-        ("", r"conf/loss/broken.yaml: it needs a line `_target_"),
-        ("defaults: [focl]\n_target_: x", r"cannot be composed: (.|\n)*focl"),
+        ("a: [1", r"loss/broken.yaml, line 1 is not YAML: expected ',' or '\]'"),
+        ("gamma: 2.0", r"loss/broken.yaml: it needs a line `_target_"),
+        ("", r"loss/broken.yaml holds no settings; expected lines such as"),
+        (
+            "defaults: [focl]\n_target_: x",
+            r"loss/broken.yaml: loss 'focl' is not in conf/loss .*; did you mean 'focal'\?",
+        ),
         ("_target_: x\na: ${nope}", r"cannot be resolved: .*nope"),
         (
             "_target_: x\nk: 0",
-            r"conf/loss/broken.yaml: loss.k=0 is not allowed: it must be a whole number >= 1 or null",
+            r"loss/broken.yaml: loss.k=0 is not allowed: it must be a whole number >= 1 or null",
         ),
         ("_target_: x\na: ???", r"loss=broken needs loss.a: type loss.a="),
     ],
 )
 def test_a_broken_yaml_is_named(own, content, message):
     (own / "loss" / "broken.yaml").write_text(content)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         config.compose(["loss=broken"], own)
+    assert "conf/loss/broken.yaml" not in str(caught.value).replace(str(own), ""), "the user's path, not ours"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,10 @@ def test_a_broken_yaml_is_named(own, content, message):
     [
         (("epochs: 6", "epoch: 6"), r"'epochs' is missing"),
         (("seed: 0", "seed: 0\nsead: 1"), r"'sead' is not a setting; did you mean 'seed'\?"),
-        (("epochs: 6", "epochs: six"), r"conf/config.yaml: epochs=six is not allowed: it must be a whole number >= 1"),
+        (
+            ("epochs: 6", "epochs: six"),
+            r"^/.*/config.yaml: epochs=six is not allowed: it must be a whole number >= 1",
+        ),
     ],
 )
 def test_the_schema_of_the_top_level(tmp_path, change, message):

@@ -67,7 +67,7 @@ def test_presets_of_the_users_folder(tmp_path):
     (tmp_path / "sweep" / "mine.yaml").write_text("summary: x\ngrid: {loss: 'bce,zlpr'}\n")
     assert values(["sweep=mine"], "loss", config_dir=tmp_path) == [("bce",), ("zlpr",)]
     (tmp_path / "sweep" / "wrong.yaml").write_text("gird: {loss: 'bce,zlpr'}\n")
-    with pytest.raises(ConfigError, match=r"conf/sweep/wrong.yaml: unknown key gird"):
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/sweep/wrong.yaml: unknown key gird"):
         config.expand(["sweep=wrong"], tmp_path)
 
 

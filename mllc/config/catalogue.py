@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from mllc.config.settings import is_declaration
 from mllc.errors import ConfigError
 from mllc.suggest import did_you_mean
 
@@ -31,7 +32,12 @@ def folders(config_dir: Path | None = None) -> list[Path]:
         return [conf_folder()]
     if not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder; it holds loss/NAME.yaml, dataset/NAME.yaml, ...")
-    return [config_dir.absolute(), conf_folder()]
+    return [config_dir, conf_folder()]
+
+
+def shown(file: Path) -> str:
+    """How messages call a YAML: ours by its place in conf/, the user's by its own path."""
+    return f"conf/{file.relative_to(conf_folder())}" if file.is_relative_to(conf_folder()) else str(file)
 
 
 def choices(group: str, config_dir: Path | None = None) -> dict[str, Path]:
@@ -51,31 +57,76 @@ def find(group: str, name: str, config_dir: Path | None = None) -> Path:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping."""
+    """A YAML file that holds a mapping, its own keys in the form that all of them have."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{shown(file)} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{shown(file)} cannot be read: it is not UTF-8 text (byte {error.start})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise ConfigError(f"{shown(file)}{line} is not YAML: {problem}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{file} holds no settings; expected lines such as `key: value`")
+        raise ConfigError(f"{shown(file)} holds no settings; expected lines such as `key: value`")
+    if wrong := _wrong_form(content):
+        raise ConfigError(f"{shown(file)}: {wrong}")
     return content
+
+
+def _wrong_form(content: dict[Any, Any]) -> str | None:
+    """What is wrong with the keys that mean the same in every YAML; None where they are fine."""
+    for key in content:
+        if not isinstance(key, str):
+            return f"the key {key} must be text"
+    parents, function = content.get("defaults", []), content.get("_target_", "package.function")
+    if not isinstance(parents, list) or not all(isinstance(parent, str | dict) for parent in parents):
+        return "defaults must be a list, such as [focal]"
+    if not isinstance(function, str) or not all(part.isidentifier() for part in function.split(".")):
+        return f"_target_: {function} must be package.module.function"
+    traits = content.get("traits") or {}
+    if not isinstance(traits, dict):
+        return f"traits: {traits} must be settings, such as {{formula: ...}}"
+    types = traits.get("types") or {}
+    for key, allowed in types.items() if isinstance(types, dict) else [("", types)]:
+        if not isinstance(allowed, str) or not is_declaration(allowed):
+            return f"traits.types: {key}: {allowed} must be a declaration, such as {{gamma: number >= 0 | null}}"
+    return None
 
 
 @cache
 def settings(group: str, name: str, config_dir: Path | None = None) -> dict[str, Any]:
     """What a choice's YAML says, on top of the YAMLs of its group that it inherits from (`defaults: [focal]`)."""
-    own = read(find(group, name, config_dir))
+    file = find(group, name, config_dir)
+    own = read(file)
     merged: dict[str, Any] = {}
     for parent in own.pop("defaults", []):
         if isinstance(parent, str) and parent not in ("_self_", name):
-            merged |= settings(group, parent, config_dir)
+            try:
+                merged |= settings(group, parent, config_dir)
+            except ConfigError as error:
+                raise ConfigError(f"{shown(file)}: {error}") from None
     return merged | own
 
 
-def defaults() -> dict[str, str]:
+def config_file(config_dir: Path | None = None) -> Path:
+    """The config.yaml that holds: the user's before ours."""
+    return next(folder / "config.yaml" for folder in folders(config_dir) if (folder / "config.yaml").exists())
+
+
+def defaults(config_dir: Path | None = None) -> dict[str, str]:
     """The choice of each group where the command line names none."""
-    entries = read(conf_folder() / "config.yaml")["defaults"]
-    return {group: name for entry in entries if isinstance(entry, dict) for group, name in entry.items()}
+    file = config_file(config_dir)
+    entries = read(file).get("defaults", [])
+    chosen = {group: name for entry in entries if isinstance(entry, dict) for group, name in entry.items()}
+    for group in GROUPS:
+        if not isinstance(chosen.get(group), str):
+            raise ConfigError(
+                f"{shown(file)}: its defaults name no {group}; mllc's own conf/config.yaml names them all"
+            )
+    return chosen
 
 
 def keys(node: dict[str, Any], prefix: str = "") -> Iterator[str]:

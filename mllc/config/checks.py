@@ -79,7 +79,7 @@ def unknown_key(key: str, config: dict[str, Any], config_dir: Path | None) -> st
     return f"{group}={name} has no setting '{setting}'{hint} Its settings: {', '.join(own) or 'none'}"
 
 
-def check_config(config: dict[str, Any]) -> dict[str, Any]:
+def check_config(config: dict[str, Any], config_dir: Path | None = None) -> dict[str, Any]:
     """A resolved config, its declared numbers as floats; ConfigError for the first wrong value or combination."""
     present = list(catalogue.keys(config))
     missing = [key for key in ALLOWED if key.partition(".")[0] not in GROUPS and key not in present]
@@ -92,20 +92,23 @@ def check_config(config: dict[str, Any]) -> dict[str, Any]:
         if value == REQUIRED:
             what = f"{group}={config[group]['name']}" if group in GROUPS else "config.yaml"
             raise ConfigError(f"{what} needs {key}: type {key}=...")
-        catalogue.put(config, key, _check_resolved(config, key, value))
+        catalogue.put(config, key, _check_resolved(config, key, value, config_dir))
     _check_combinations(config)
     return config
 
 
-def _check_resolved(config: dict[str, Any], key: str, value: Any) -> Any:
+def _check_resolved(config: dict[str, Any], key: str, value: Any, config_dir: Path | None) -> Any:
     group, _, setting = key.partition(".")
     if isinstance(value, str) and value.startswith("~/") and "text" in (allowed(config, key) or ""):
         value = str(Path(value).expanduser())
     try:
         return settings.fit(value, allowed(config, key) or "any")
     except NotAllowed as error:
-        file = f"conf/{group}/{config[group]['name']}.yaml" if setting and group in GROUPS else "conf/config.yaml"
-        raise ConfigError(f"{file}: {key}={value} is not allowed: it must be {error}") from None
+        if setting and group in GROUPS:
+            file = catalogue.find(group, config[group]["name"], config_dir)
+        else:
+            file = catalogue.config_file(config_dir)
+        raise ConfigError(f"{catalogue.shown(file)}: {key}={value} is not allowed: it must be {error}") from None
 
 
 def _check_combinations(config: dict[str, Any]) -> None:

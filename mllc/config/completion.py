@@ -48,7 +48,9 @@ def complete_in_shell(typed: Iterable[str], incomplete: str, config_dir: Path | 
 def _offers(typed: Iterable[str], config_dir: Path | None) -> tuple[dict[str, Any], list[str]]:
     """The YAMLs of the run as typed so far, and every key that an override can set."""
     pairs = dict(word.split("=", 1) for word in typed if "=" in word)
-    chosen = catalogue.defaults() | {group: name for group, name in pairs.items() if group in catalogue.GROUPS}
+    chosen = catalogue.defaults(config_dir) | {
+        group: name for group, name in pairs.items() if group in catalogue.GROUPS
+    }
     known = {group: name for group, name in chosen.items() if name in catalogue.choices(group, config_dir)}
     nodes = {group: catalogue.settings(group, name, config_dir) for group, name in known.items()}
     top = catalogue.read(catalogue.conf_folder() / "config.yaml")

@@ -121,7 +121,7 @@ class _UserFolder(SearchPathPlugin):
 def _composer(config_dir: Path | None) -> Iterator["_Composer"]:
     Plugins.instance().register(_UserFolder)
     *user, ours = catalogue.folders(config_dir)
-    _UserFolder.path = user[0] if user else None
+    _UserFolder.path = user[0].absolute() if user else None
     with initialize_config_dir(str(ours), version_base="1.3"):
         yield _Composer(config_dir)
 
@@ -159,16 +159,22 @@ class _Composer:
         try:
             resolved = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
         except OmegaConfBaseException as error:
-            raise ConfigError(f"the config cannot be resolved: {_first_line(error)}") from None
+            where = getattr(error, "full_key", None) or "the config"
+            raise ConfigError(f"{where} cannot be resolved: {_first_line(error)}") from None
         assert isinstance(resolved, dict)
-        return check_config({str(key): value for key, value in resolved.items()})
+        return check_config({str(key): value for key, value in resolved.items()}, self.config_dir)
 
     def _base(self, groups: tuple[tuple[str, str], ...]) -> Config:
         """What the chosen YAMLs say, unresolved; the data set's own backbone unless one was chosen."""
+        chosen = catalogue.defaults(self.config_dir) | dict(groups)
+        for group in GROUPS:
+            catalogue.settings(group, chosen[group], self.config_dir)  # refuses in words what Hydra would trip over
         try:
             composed = hydra_compose("config", [f"{key}={name}" for key, name in groups], return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
-            raise ConfigError(f"the files in conf/ cannot be composed: {error}") from None
+            where = f"{self.config_dir}/" if self.config_dir else "conf/"
+            cause = error if str(error).strip() else error.__cause__ or error
+            raise ConfigError(f"the files in {where} cannot be composed: {_first_line(cause)}") from None
         names = {group: composed.hydra.runtime.choices.get(group) for group in GROUPS}
         config = OmegaConf.to_container(
             OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
@@ -176,7 +182,8 @@ class _Composer:
         assert isinstance(config, dict)
         for group, name in names.items():
             if not isinstance(config.get(group), dict) or "_target_" not in config[group]:
-                raise ConfigError(f"conf/{group}/{name}.yaml: it needs a line `_target_: package.module.function`")
+                file = catalogue.shown(catalogue.find(group, chosen[group], self.config_dir))
+                raise ConfigError(f"{file}: it needs a line `_target_: package.module.function`")
             config[group] = {"name": name} | config[group]
         wanted = (config["dataset"].get("traits") or {}).get("backbone")
         if wanted and "backbone" not in dict(groups) and wanted != names["backbone"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mllc.config import catalogue
 from mllc.errors import ConfigError
@@ -15,9 +16,8 @@ def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None)
     chosen optimizer names as worth a try, since those of one optimizer are not those of another.
     """
     content = catalogue.settings("sweep", name, config_dir)
-    unknown = sorted(content.keys() - {"summary", "shared", "grid", "rows"})
-    if unknown:
-        raise ConfigError(f"conf/sweep/{name}.yaml: unknown key {unknown[0]}; it may hold summary, shared, grid, rows")
+    if wrong := _wrong_form(content):
+        raise ConfigError(f"{catalogue.shown(catalogue.find('sweep', name, config_dir))}: {wrong}")
     shared = [f"{key}={value}" for key, value in (content.get("shared") or {}).items()]
     grid = [f"{key}={value}" for key, value in (content.get("grid") or {}).items()]
     in_grid = {key_of(override) for override in grid}
@@ -26,16 +26,34 @@ def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None)
     return [*_with_rates(merge(shared, grid, own), config_dir), *rows]
 
 
+def _wrong_form(content: dict[str, Any]) -> str | None:
+    """What is wrong with a preset; None where it is fine."""
+    for key, given in content.items():
+        if key not in ("summary", "shared", "grid", "rows"):
+            return f"unknown key {key}; it may hold summary, shared, grid, rows"
+        if key in ("shared", "grid") and given is not None:
+            values = given.values() if isinstance(given, dict) else [None]
+            if not all(isinstance(value, str | int | float) for value in values):
+                return f"{key} must be lines such as `loss: bce,focal` or `seed: range(3)`"
+        if key == "rows" and given is not None:
+            rows = given if isinstance(given, list) else [given]
+            overrides = [override for row in rows for override in (row if isinstance(row, list) else [None])]
+            if not all(isinstance(override, str) and "=" in override for override in overrides):
+                return "rows must be a list of trials, such as [[loss=bce, optimizer=sgd], [loss=zlpr]]"
+    return None
+
+
 def _with_rates(overrides: list[str], config_dir: Path | None) -> list[list[str]]:
     """Puts each optimizer's own learning rates in the place of `optimizer.lr=rates`, one block an optimizer."""
     if "optimizer.lr=rates" not in overrides:
         return [overrides]
-    (names,) = (override.partition("=")[2] for override in overrides if key_of(override) == "optimizer")
+    chosen = dict(override.split("=", 1) for override in overrides if "=" in override)
     blocks = []
-    for name in names.split(","):
+    for name in chosen.get("optimizer", catalogue.defaults(config_dir)["optimizer"]).split(","):
         rates = (catalogue.settings("optimizer", name, config_dir).get("traits") or {}).get("rates")
         if not rates:
-            raise ConfigError(f"conf/optimizer/{name}.yaml names no traits.rates; type optimizer.lr=0.01,0.1 as well")
+            file = catalogue.shown(catalogue.find("optimizer", name, config_dir))
+            raise ConfigError(f"{file} names no traits.rates; type optimizer.lr=0.01,0.1 as well")
         blocks.append(merge(overrides, [f"optimizer={name}", f"optimizer.lr={rates}"]))
     return blocks
 

@@ -15,6 +15,8 @@ from typing import Any
 _BOUNDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _NAMES = {"integer": "a whole number", "number": "a number", "bool": "true or false", "text": "text", "any": "a value"}
 
+_DECLARATION = r"[\w-]+|(integer|number)( (<|>)=? -?[\d.]+(e-?\d+)?)+"
+
 
 class NotAllowed(ValueError):  # noqa: N818 (a refusal that always becomes a ConfigError)
     """A value outside what its setting may be."""
@@ -53,6 +55,15 @@ def allowed_by(default: Any) -> str:
         return f"[{kinds.pop()}]" if len(kinds) == 1 else "[any]"
     types = {bool: "bool", int: "integer", float: "number", str: "text"}
     return types.get(type(default), "any")
+
+
+def is_declaration(text: str) -> bool:
+    """Whether `text` says what a setting may be.
+
+    >>> is_declaration("[integer >= 1] | null"), is_declaration("number > x")
+    (True, False)
+    """
+    return all(re.fullmatch(_DECLARATION, part.strip(" []")) for part in re.split(r"[|,]", text))
 
 
 def words(allowed: str) -> list[str]:
