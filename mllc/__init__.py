@@ -17,7 +17,7 @@ The way of a batch, top to bottom; imports point down only:
     data/        readers, splits, augmentation               models/     backbones, freezing, outputs
     schedules, seeding, monitors, suggest
 
-    result       what a run leaves behind    types  what travels between the rooms    errors
+    result       what a run leaves behind    types  what travels between the rooms    errors, foreign, interrupt
 """
 
 __version__ = "0.1.0"

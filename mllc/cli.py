@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Nothing heavy is imported before a command knows that its input is fine."""
 
+import errno
 import os
 import shutil
 import sys
@@ -9,9 +10,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mllc import __version__
+from mllc import __version__, interrupt
 from mllc.config.catalogue import KINDS
 from mllc.errors import ConfigError, MllcError
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What stdout fails with on a full or broken disk; the files of a run are minded where they are written."""
 
 
 class Commands(TyperGroup):
@@ -22,7 +26,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             _say("stopped; what is finished is kept, and the same command continues where this one was")
-            raise typer.Exit(130) from None
+            raise typer.Exit(interrupt.EXIT_CODE) from None
         except MllcError as error:
             if ctx.params["debug"]:
                 raise
@@ -34,6 +38,7 @@ app = typer.Typer(
     cls=Commands,
     name="mllc",
     help="Compare loss functions for multi-label classification with sparse labels, on your own data.",
+    epilog="Exit codes: 0 done; 1 a run failed; 2 wrong input, or a machine that cannot (full disk); 130 stopped.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -42,20 +47,29 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The entry point `mllc`; understands --debug behind the command as well."""
+    """Runs the command that was typed; understands --debug behind it as well."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(["--debug", *arguments] if debug else arguments, prog_name="mllc")
     except BrokenPipeError:  # `mllc report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         sys.exit(1)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+            _drop_stdout()
+            _say(f"error: what was asked for cannot be written: {error.strerror}")
+            sys.exit(2)
         _say(f"error: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
         _say("This is not foreseen; run it again with --debug for the traceback")
         sys.exit(1)
+
+
+def _drop_stdout() -> None:
+    """Sends what is still buffered nowhere: at exit it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -108,7 +122,7 @@ def train(
     from mllc.config.compose import compose
 
     conf = compose(overrides or [], config_dir)
-    allow = _importable(allow_target)
+    allow = _importable(allow_target, config_dir)
 
     _announce([conf])
     from mllc import run
@@ -116,10 +130,11 @@ def train(
     from mllc.screen import Screen
     from mllc.store import RunFolder
 
+    interrupt.unwind()
     with Screen(total_trials=1, monitor=conf["monitor"]) as screen:
         (result,) = run.train([conf], score_test=True, screen=screen, force=force, allow=allow)
     folder = RunFolder.at(conf["out"], result.dataset, result.name, result.seed, result.run_id)
-    typer.echo(run_table(result, _width(), color=sys.stdout.isatty()))
+    typer.echo(run_table(result, _width(), color=_on_terminal()))
     typer.echo(f"run folder: {folder.path}")
     _exit_if_failed([result])
 
@@ -143,16 +158,17 @@ def sweep(
 
     configs = expand(overrides or [], config_dir)
     _check_by(by, configs)
-    allow = _importable(allow_target)
+    allow = _importable(allow_target, config_dir)
 
     _announce(configs)
     from mllc import run
     from mllc.report import render
     from mllc.screen import Screen
 
+    interrupt.unwind()
     with Screen(total_trials=len(configs), monitor=configs[0]["monitor"]) as screen:
         results = run.sweep(configs, by=by, screen=screen, force=force, allow=allow)
-    typer.echo(render(results, by=by, width=_width(), color=sys.stdout.isatty()), nl=False)
+    typer.echo(render(results, by=by, width=_width(), color=_on_terminal()), nl=False)
     _exit_if_failed(results)
 
 
@@ -167,7 +183,7 @@ def report(
     from mllc.report import load, render
 
     text = render(
-        load(runs or [Path("runs")]), format=format, by=by, metric=metric, width=_width(), color=sys.stdout.isatty()
+        load(runs or [Path("runs")]), format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
     )
     typer.echo(text, nl=False)
 
@@ -183,7 +199,7 @@ def list_(
 
     if what is not None and what not in KINDS:
         raise ConfigError(f"'{what}' cannot be listed{did_you_mean(what, KINDS)} Type one of {', '.join(KINDS)}")
-    width = _width() if sys.stdout.isatty() else None
+    width = _width() if _on_terminal() else None
     typer.echo("\n".join(listing(kind, config_dir, width) for kind in ([what] if what else KINDS)), nl=False)
 
 
@@ -196,10 +212,11 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
     from mllc.config.compose import expand
 
     configs = expand(overrides or [], config_dir, preset=None)
-    allow = _importable(allow_target)
+    allow = _importable(allow_target, config_dir)
 
     from mllc import run
 
+    interrupt.unwind()
     for line in run.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{len(configs)} trial{'s' * (len(configs) != 1)} ready to run")
@@ -226,10 +243,15 @@ def _check_by(by: str, configs: list[dict[str, Any]]) -> None:
             raise ConfigError(f"--by {by}: '{key}' is not a setting of these runs{did_you_mean(key, known)}")
 
 
-def _importable(allow_target: list[str] | None) -> tuple[str, ...]:
-    """The allowed packages; one that is not installed is looked for in the current folder."""
+def _importable(allow_target: list[str] | None, config_dir: Path | None) -> tuple[str, ...]:
+    """The allowed packages; one that is not installed is looked for in --config-dir and in the current folder."""
+    for name in allow_target or ():
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ConfigError(
+                f"--allow-target '{name}': type the name of a package or module, such as mine or mine.losses"
+            )
     if allow_target:
-        sys.path.append(os.getcwd())
+        sys.path += [str(folder.absolute()) for folder in (config_dir, Path()) if folder]
     return tuple(allow_target or ())
 
 
@@ -239,6 +261,10 @@ def _exit_if_failed(results: list[Any]) -> None:
         _say(f"failed: {result.name}, seed {result.seed} ({result.run_id}): {result.message}")
     if failed:
         raise typer.Exit(1)
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None: closed by the caller
 
 
 def _width() -> int:

@@ -14,6 +14,7 @@ from mllc.build import Config, Shared, build_replica, file_fingerprints, share
 from mllc.config.compose import flat, identity
 from mllc.device import available_bytes
 from mllc.environment import environment
+from mllc.errors import ConfigError
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
 from mllc.plan import TRIAL_KEYS, chunks, cohorts, row_name
@@ -24,7 +25,7 @@ from mllc.result import RunResult
 from mllc.score import Trial, best_epoch, failed, finish
 from mllc.screen import Screen
 from mllc.store import RunFolder, run_id
-from mllc.train import EpochEnd, Replica, Step, forward, train_step
+from mllc.train import EpochEnd, Replica, Step, failing, forward, train_step
 from mllc.train import train as train_loop
 
 MOST_TRIALS = 256
@@ -90,9 +91,13 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
         batch = next(shared.feed.epoch(0))
         for conf, title in zip(group, titles(group), strict=True):
             replica = build_replica(conf, title, shared)
-            loss = train_step(replica, batch, shared.feed, 0, 0.0).item()
-            with torch.no_grad():
-                replica.objective.decide(forward(replica.model.eval(), batch, shared.feed))
+            loss = math.nan
+            with failing(replica):
+                loss = train_step(replica, batch, shared.feed, 0, 0.0).item()
+                with torch.no_grad():
+                    replica.objective.decide(forward(replica.model.eval(), batch, shared.feed))
+            if replica.failure:
+                raise ConfigError(f"{title} fails on its first batch: {replica.failure}")
             weights = sum(p.numel() for p in replica.model.parameters())
             told = f"loss of the first batch {loss:.4g}{_unless_finite(loss, conf)}"
             yield f"  {title}: {weights:,} trained weights, {told}"

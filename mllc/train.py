@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from torch.amp.grad_scaler import GradScaler
 from mllc import seeding
 from mllc.errors import MllcError
 from mllc.feed import Batch, Feed
+from mllc.foreign import told
 from mllc.losses.objective import Objective
 from mllc.models.model import Model
 from mllc.types import Outputs, Predictions
@@ -141,10 +141,9 @@ def failing(replica: Replica) -> Iterator[None]:
         yield
     except (MllcError, torch.cuda.OutOfMemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a loss of the user's may even call sys.exit
         log.debug("%s failed", replica.name, exc_info=True)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        replica.failure = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+        replica.failure = told(error)
 
 
 def train_step(replica: Replica, batch: Batch, feed: Feed, epoch: int, progress: float) -> Tensor:

@@ -71,6 +71,8 @@ def test_version(run_cli):
         (["sweep", "--by", "los"], "--by los: 'los' is not a setting of these runs; did you mean 'loss'?"),
         (["check", "optimizer.lr=fast"], "optimizer.lr=fast is not allowed: type a number > 0"),
         (["train", "--config-dir", "/nowhere"], "--config-dir /nowhere is not a folder"),
+        (["train", "--allow-target", "a b"], "--allow-target 'a b': type the name of a package or module"),
+        (["train", "--allow-target", ""], "--allow-target '': type the name of a package"),
         (["list", "loss"], "'loss' cannot be listed; did you mean 'losses'? Type one of losses, datasets"),
         (["report", "/nowhere"], "/nowhere"),
         (["trian"], "No such command 'trian'. Did you mean 'train'?"),
@@ -224,3 +226,20 @@ def test_a_closed_pipe_is_quiet():
     command = f"{sys.executable} -m mllc list losses | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", ["--help", "list losses", "report RUNS"])
+def test_a_full_disk_at_stdout(tmp_path, arguments):
+    (tmp_path / "run").mkdir()
+    result = RunResult("a1", "focal", "digits", "patch", "focal", "adam", 0, {}, {}, "failed", "val_map")
+    (tmp_path / "run/result.json").write_text(result.to_json())
+    command = f"{sys.executable} -m mllc {arguments.replace('RUNS', str(tmp_path))} > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "mllc: error: what was asked for cannot be written: No space left on device\n"
+
+
+def test_a_closed_stdout():
+    command = f"{sys.executable} -m mllc list losses >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -70,12 +70,13 @@ def test_every_command_runs(tmp_path):
 def test_adding_a_loss(tmp_path):
     (code,) = (block for kind, block in BLOCKS if kind == "python")
     (settings,) = (block for kind, block in BLOCKS if kind == "yaml")
-    (tmp_path / "mine.py").write_text(code)
-    (tmp_path / "conf/loss").mkdir(parents=True)
+    (tmp_path / "my/loss").mkdir(parents=True)
+    (tmp_path / "my/mine.py").write_text(code)
     assert "_target_: mllc.losses.mine" in settings
-    (tmp_path / "conf/loss/mine.yaml").write_text(settings.replace("mllc.losses.mine", "mine.mine"))
+    (tmp_path / "my/loss/mine.yaml").write_text(settings.replace("mllc.losses.mine", "mine.mine"))
     tiny = "dataset.samples=100 dataset.test_samples=50 dataset.grid=2 epochs=1"
-    done = run(f"mllc train loss=mine {tiny} --config-dir conf --allow-target mine", tmp_path)
+    (command,) = re.findall(r"`(mllc train loss=mine --config-dir .*?)`", README)
+    done = run(f"{command} {tiny}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "mine on digits" in done.stdout
 

@@ -7,7 +7,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from mllc.errors import ConfigError
+from mllc.errors import ConfigError, MllcError
+from mllc.foreign import told
 from mllc.suggest import did_you_mean
 
 ALLOWED = ("mllc", "torch.nn", "torch.optim", "torchvision")
@@ -58,16 +59,27 @@ def build(
     except TypeError as error:
         raise ConfigError(f"{node['_target_']}: {error}") from None
     call = partial(function, *args, **kwargs, **settings)
-    return call if is_partial else call()
+    if is_partial or _is_within(function.__module__, ALLOWED):
+        return call if is_partial else call()
+    try:
+        return call()
+    except MllcError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the user's function does
+        raise ConfigError(f"{node['_target_']} failed: {told(error)}") from error
 
 
 def _require_allowed(path: str, module: str, allow: Sequence[str]) -> None:
-    if not any(module == package or module.startswith(f"{package}.") for package in (*ALLOWED, *allow)):
+    if not _is_within(module, (*ALLOWED, *allow)):
         package = module.partition(".")[0]
         raise ConfigError(
             f"_target_ {path} is outside {', '.join((*ALLOWED, *allow))}; "
             f"if you trust it, type --allow-target {package}"
         )
+
+
+def _is_within(module: str, packages: Sequence[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 def _find(path: str) -> Any:
@@ -79,8 +91,10 @@ def _find(path: str) -> Any:
             found: Any = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise ConfigError(f"_target_ {path}: importing it failed: {error}") from None
+                raise ConfigError(f"_target_ {path}: importing it failed: {told(error)}") from error
             continue
+        except (Exception, SystemExit) as error:  # whatever the user's module does when it runs
+            raise ConfigError(f"_target_ {path}: importing it failed: {told(error)}") from error
         for part in parts[length:]:
             found = getattr(found, part, None)
         return found

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mllc.errors import ConfigError
+from mllc.foreign import told
 from mllc.losses.binding import bind, choose
 from mllc.losses.counts import initial_count
 from mllc.losses.precision import full_precision, widen
@@ -147,9 +148,19 @@ def _try(objective: Objective, num_labels: int) -> None:
     targets = torch.zeros(3, num_labels)
     targets[0, 0] = 1
     outputs = {"logits": torch.zeros(3, num_labels), **{extra: torch.zeros(3) for extra in objective.outputs}}
+    function = objective.function.func
+    own = function.__module__.startswith("mllc.")
+    what = f"loss {name!r}" if own else f"loss {name!r} ({function.__module__}.{function.__qualname__})"
     try:
         with torch.no_grad():
             values = objective.values(outputs, targets)
+    except (Exception, SystemExit) as error:  # whatever a function of the user's does
+        said = str(error) if own and isinstance(error, ValueError | TypeError) else told(error)
+        raise ConfigError(f"{what}: {said}") from error
+    if not isinstance(values, Tensor):
+        raise ConfigError(f"{what} returns {type(values).__name__}, not a tensor; does its last line say return?")
+    try:
+        with torch.no_grad():
             objective.decide(outputs)
             objective.scores(outputs)
     except KeyError as error:
@@ -163,7 +174,7 @@ def _try(objective: Objective, num_labels: int) -> None:
     allowed = {"element": (3, num_labels), "sample": (3,), "label": (num_labels,), "batch": ()}
     if values.shape != allowed[shape]:
         raise ConfigError(
-            f"loss {name!r} returns shape {tuple(values.shape)} for 3 samples of {num_labels} labels, but its "
+            f"{what} returns shape {tuple(values.shape)} for 3 samples of {num_labels} labels, but its "
             f"traits.shape is {shape!r}, which is {allowed[shape]}"
         )
 
