@@ -240,7 +240,8 @@ def _check_by(by: str, configs: list[dict[str, Any]]) -> None:
     known = {*FIELDS, *(key for conf in configs for key in flat(conf))}
     for key in by.split(","):
         if key.strip() not in known:
-            raise ConfigError(f"--by {by}: '{key}' is not a setting of these runs{did_you_mean(key, known)}")
+            hint = f"{did_you_mean(key.strip(), known)} Known: {', '.join(sorted(known))}"
+            raise ConfigError(f"--by {by}: '{key}' is not a setting of these runs{hint}")
 
 
 def _importable(allow_target: list[str] | None, config_dir: Path | None) -> tuple[str, ...]:

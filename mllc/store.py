@@ -98,6 +98,8 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise StoreError(f"the folder {self.path} has too long a path; type a shorter out=FOLDER") from None
             raise StoreError(
                 f"{file} cannot be read ({error.strerror}): make it readable, or type out=ANOTHER_FOLDER"
             ) from None

@@ -68,7 +68,8 @@ def test_version(run_cli):
         (TYPO, "mllc: error: loss 'focl' is not in conf/loss; did you mean 'focal'? See: mllc list losses\n"),
         (["train", "loss=bce,focal"], "use mllc sweep loss=bce,focal"),
         (["sweep", "epochs=0,1"], "epochs=0 is not allowed: type a whole number >= 1"),
-        (["sweep", "--by", "los"], "--by los: 'los' is not a setting of these runs; did you mean 'loss'?"),
+        (["sweep", "--by", "los"], "--by los: 'los' is not a setting of these runs; did you mean 'loss'? Known: amp, "),
+        (["sweep", "--by", "loss, gama"], "did you mean 'loss.gamma'?"),
         (["check", "optimizer.lr=fast"], "optimizer.lr=fast is not allowed: type a number > 0"),
         (["train", "--config-dir", "/nowhere"], "--config-dir /nowhere is not a folder"),
         (["train", "--allow-target", "a b"], "--allow-target 'a b': type the name of a package or module"),
@@ -163,8 +164,10 @@ def test_errors_and_exit_codes(run_cli, fake_run, error, code, message):
 @pytest.mark.parametrize("kind", ["losses", "datasets", "backbones", "optimizers", "schedules", "sweeps"])
 def test_list_is_plain_when_piped(run_cli, kind):
     code, out, _ = run_cli("list", kind)
-    rows = [line.split("\t") for line in out.splitlines()]
+    titles, *rows = [line.split("\t") for line in out.splitlines()]
     assert code == 0
+    assert titles[0] == mllc.config.catalogue.KINDS[kind]
+    assert len(titles) == len(rows[0])
     assert [row[0] for row in rows] == list(mllc.config.catalogue.choices(mllc.config.catalogue.KINDS[kind]))
     assert all(len(row) == len(rows[0]) and all(row) for row in rows)
 

@@ -201,3 +201,8 @@ def test_a_folder_is_named_after_the_training_file_and_found_by_its_id(tmp_path,
     former.mkdir()
     assert RunFolder.of(config, "abc").path == former
     assert RunFolder.of(config, "abd").path == tmp_path / name.replace("abc", "abd")
+
+
+def test_too_long_a_path(tmp_path):
+    with pytest.raises(StoreError, match=r"has too long a path; type a shorter out=FOLDER"):
+        RunFolder.at(str(tmp_path / ("x" * 300)), "digits", "bce", 0, "a1").result()

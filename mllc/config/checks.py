@@ -1,5 +1,6 @@
 """Checks of a composed config that need no torch: keys, values against what their YAML allows, combinations."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ def unknown_key(key: str, config: dict[str, Any], config_dir: Path | None) -> st
     others = [other for other in others if setting in catalogue.keys(catalogue.settings(group, other, config_dir))]
     hint = f"; {group}={' or '.join(others[:4])} has it." if others else did_you_mean(setting, own)
     return f"{group}={name} has no setting '{setting}'{hint} Its settings: {', '.join(own) or 'none'}"
+
+
+def unreadable(text: str) -> str:
+    """The message about an override that Hydra's grammar cannot read: what to type, quoted for it and for the shell."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        return f"{text} cannot be read: an override is key=value, such as loss=focal or epochs=3"
+    value = value.strip("\"'").replace('"', '\\"')
+    quoted = shlex.quote(f'{key}="{value}"')
+    return (
+        f"{text} cannot be read: an override is key=value, with lists as [a,b]; a value that holds other letters "
+        f"than a-z, or signs such as = , : ~ & ! ( [ or quotes, goes in quotes: {quoted}"
+    )
 
 
 def check_config(config: dict[str, Any], config_dir: Path | None = None) -> dict[str, Any]:

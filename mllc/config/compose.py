@@ -7,6 +7,8 @@ that a wrong one is refused before torch is imported and a sweep composes each c
 import copy
 import itertools
 import json
+import math
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -28,7 +30,7 @@ from yaml import YAMLError
 
 from mllc.config import catalogue
 from mllc.config.catalogue import GROUPS
-from mllc.config.checks import check_config, check_value, unknown_key
+from mllc.config.checks import check_config, check_value, unknown_key, unreadable
 from mllc.config.presets import key_of, merge, preset_blocks
 from mllc.config.targets import build, target
 from mllc.errors import ConfigError
@@ -40,6 +42,9 @@ Config = dict[str, Any]
 NOT_IN_IDENTITY = ("device", "out", "cache")
 """Top-level keys that say where a run happens, not what it is."""
 
+MOST_TRIALS = 10_000
+"""Trials of one sweep at most: composing them takes a quarter of a minute, and nobody waits for their training."""
+
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
     """The resolved config of one run: plain values, with the chosen name of each group as `GROUP.name`.
@@ -49,10 +54,12 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
     with _composer(config_dir) as composer:
         for override in overrides:
             if override.startswith("sweep="):
-                raise ConfigError(f"{override} asks for several runs, but this is one: use mllc sweep {override}")
+                raise ConfigError(
+                    f"{override} asks for several runs, but this is one: use mllc sweep {shlex.quote(override)}"
+                )
             if composer.parse(override).is_sweep_override():
                 raise ConfigError(
-                    f"{override} asks for several runs, but this is one: use mllc sweep {override}; "
+                    f"{override} asks for several runs, but this is one: use mllc sweep {shlex.quote(override)}; "
                     f"a comma that belongs to the value needs quotes: '{key_of(override)}=\"a,b\"'"
                 )
         return composer.compose(tuple(overrides))
@@ -107,6 +114,10 @@ def identity(config: Config) -> Config:
     return result
 
 
+class _UnknownKeyError(ConfigError):
+    """A key that the chosen YAMLs do not have."""
+
+
 class _UserFolder(SearchPathPlugin):
     """Puts the folder of --config-dir in front of ours, so that its YAMLs shadow ours and glob(*) sees them."""
 
@@ -137,14 +148,29 @@ class _Composer:
 
     def trials(self, overrides: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """Every combination of the values of `overrides`."""
-        return itertools.product(*[self._values(override) for override in merge(overrides)])
+        values = [self._values(override) for override in merge(overrides)]
+        if math.prod(map(len, values)) > MOST_TRIALS:
+            counts = " x ".join(f"{key_of(each[0])} ({len(each):,})" for each in values if len(each) > 1)
+            raise ConfigError(
+                f"{counts.replace(f'{MOST_TRIALS + 1:,}', f'over {MOST_TRIALS:,}')}: more than {MOST_TRIALS:,} trials; "
+                "type fewer values, or several sweeps into one folder: mllc report compares them all"
+            )
+        return itertools.product(*values)
 
     def compose_trial(self, trial: tuple[str, ...]) -> Config:
         """`compose`, and a message that says which trial of the sweep is wrong."""
         try:
             return self.compose(trial)
+        except _UnknownKeyError as error:
+            raise ConfigError(
+                f"{error}\nin the trial {shlex.join(trial)}\nEach override goes to every trial: type a sweep of its "
+                "own for those that have the setting (mllc report compares the runs of all sweeps), or name trials as "
+                "rows of a preset, such as conf/sweep/demo.yaml"
+            ) from None
         except ConfigError as error:
-            raise ConfigError(f"{error}\nin the trial {' '.join(trial)} (each override goes to every trial)") from None
+            raise ConfigError(
+                f"{error}\nin the trial {shlex.join(trial)} (each override goes to every trial)"
+            ) from None
 
     def compose(self, overrides: tuple[str, ...]) -> Config:
         """The config of overrides that are no sweeps."""
@@ -156,13 +182,7 @@ class _Composer:
         for key, override in parsed.items():
             if key not in GROUPS:
                 _set(config, key, override, self.config_dir)
-        try:
-            resolved = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
-        except OmegaConfBaseException as error:
-            where = getattr(error, "full_key", None) or "the config"
-            raise ConfigError(f"{where} cannot be resolved: {_first_line(error)}") from None
-        assert isinstance(resolved, dict)
-        return check_config({str(key): value for key, value in resolved.items()}, self.config_dir)
+        return check_config(_resolved(config) if "${" in repr(config) else config, self.config_dir)
 
     def _base(self, groups: tuple[tuple[str, str], ...]) -> Config:
         """What the chosen YAMLs say, unresolved; the data set's own backbone unless one was chosen."""
@@ -191,13 +211,12 @@ class _Composer:
         return {str(key): value for key, value in config.items()}
 
     def _parse(self, text: str) -> Override:
+        if not key_of(text).strip():
+            raise ConfigError(f"'{text}' names no setting: type key=value, such as loss=focal or epochs=3")
         try:
             override = self.parser.parse_overrides([text])[0]
         except HydraException:
-            raise ConfigError(
-                f"{text} cannot be read: an override is key=value, with lists as [a,b]; a value that holds any of "
-                f"= , : ~ [ ] {{ }} ( ) or quotes goes in quotes: '{key_of(text)}=\"...\"'"
-            ) from None
+            raise ConfigError(unreadable(text)) from None
         if override.type is not OverrideType.CHANGE or override.package is not None:
             raise ConfigError(f"{text}: only key=value is understood here; +, ++, ~ and @ are not")
         return override
@@ -210,7 +229,7 @@ class _Composer:
         if override.value_type is ValueType.INTERVAL_SWEEP:
             raise ConfigError(f"{text}: an interval has no list of values; use range(start,stop,step) or a,b,c")
         try:
-            values = list(override.sweep_string_iterator())
+            values = list(itertools.islice(override.sweep_string_iterator(), MOST_TRIALS + 1))
         except (HydraException, ValueError) as error:
             raise ConfigError(f"{text}: {_first_line(error)}") from None
         if not values:
@@ -220,10 +239,21 @@ class _Composer:
         return [f"{override.key_or_group}={value}" for value in values]
 
 
+def _resolved(config: Config) -> Config:
+    """The config with its interpolations (`${epochs}`) replaced by what they name."""
+    try:
+        resolved = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
+    except OmegaConfBaseException as error:
+        where = getattr(error, "full_key", None) or "the config"
+        raise ConfigError(f"{where} cannot be resolved: {_first_line(error)}") from None
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
 def _set(config: Config, key: str, override: Override, config_dir: Path | None) -> None:
     """Sets one value in place, checked against what its YAML allows."""
     if key not in set(catalogue.keys(config)) - {f"{group}.name" for group in GROUPS}:
-        raise ConfigError(unknown_key(key, config, config_dir))
+        raise _UnknownKeyError(unknown_key(key, config, config_dir))
     catalogue.put(config, key, check_value(config, key, override.value(), _text(override)))
 
 
