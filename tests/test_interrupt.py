@@ -12,6 +12,14 @@ CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
 STOPPED = "mllc: stopped\n"
 
 
+@pytest.fixture(autouse=True)
+def _not_ignored():
+    """What the tests start must mind Ctrl-C, also where they run behind `&` in a script, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def python(*arguments, **options):
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)
     return done.returncode, done.stdout, done.stderr
