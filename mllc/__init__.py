@@ -5,7 +5,7 @@ The way of a batch, top to bottom; imports point down only:
     cli          parse, call, print
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
-    preflight    a sweep's data sets and backbones, before hours of training
+    preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
     report/      RunResults -> selection, tables, words
     train        the training loop                           evaluate    predictions -> every figure
@@ -15,7 +15,7 @@ The way of a batch, top to bottom; imports point down only:
     losses/      functions of logits and targets, their decision rules and scores
     metrics/     functions of scores or decisions and targets; thresholds, baselines, collapse
     data/        readers, splits, augmentation               models/     backbones, freezing, outputs
-    schedules, seeding, monitors, suggest
+    schedules, seeding, monitors, suggest, wording
 
     result       what a run leaves behind    types  what travels between the rooms    errors, foreign, interrupt
 """

@@ -214,10 +214,10 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
     configs = expand(overrides or [], config_dir, preset=None)
     allow = _importable(allow_target, config_dir)
 
-    from mllc import run
+    from mllc import preflight
 
     interrupt.unwind()
-    for line in run.check(configs, allow=allow):
+    for line in preflight.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{len(configs)} trial{'s' * (len(configs) != 1)} ready to run")
 

@@ -1,12 +1,19 @@
-"""Before training: every data set, backbone and objective of a sweep once, and a GPU that is full already."""
+"""Before training: what a sweep refers to is there, one batch goes through, and the GPU is not full already."""
 
 import gc
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from mllc.build import Config, Shared, objective_of, share
+from mllc.build import Config, Shared, build_replica, objective_of, share
+from mllc.errors import ConfigError
+from mllc.feed import Batch, Feed
+from mllc.plan import cohorts
+from mllc.train import Replica, failing, forward, train_step
+from mllc.trial import titles
+from mllc.wording import counted
 
 
 def validate(configs: Sequence[Config], allow: Sequence[str]) -> None:
@@ -40,3 +47,46 @@ def free_gpu() -> None:
     """Hands back what nothing refers to any more."""
     gc.collect()
     torch.cuda.empty_cache()
+
+
+def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[str]:
+    """Builds everything and runs one batch of each trial through step and rule; writes nothing; yields lines."""
+    for group in cohorts(configs):
+        shared, full = share_or_say_why(group[0], allow)
+        if full:
+            raise ConfigError(full)
+        shared.feed.keep_bytes = 0
+        sizes = ", ".join(f"{len(shared.data.split(name))} {name}" for name in ("train", "val", "test"))
+        labels = counted(len(shared.data.label_names), "label")
+        yield (
+            f"{shared.feed.name}, seed {shared.feed.seed}: {sizes} samples, {labels}, "
+            f"{shared.statistics.mean_cardinality:.2f} true a sample"
+        )
+        yield from (f"  {note}" for note in shared.data.notes)
+        batch = next(shared.feed.epoch(0))
+        for conf, title in zip(group, titles(group), strict=True):
+            weights, loss = _try(build_replica(conf, title, shared), batch, shared.feed)
+            told = f"loss of the first batch {loss:.4g}{_unless_finite(loss, conf)}"
+            yield f"  {title}: {weights:,} trained weights, {told}"
+
+
+def _try(replica: Replica, batch: Batch, feed: Feed) -> tuple[int, float]:
+    """The number of trained weights, and the loss of one step; ConfigError where the step fails."""
+    loss = math.nan
+    try:
+        with failing(replica):
+            loss = train_step(replica, batch, feed, 0, 0.0).item()
+            with torch.no_grad():
+                replica.objective.decide(forward(replica.model.eval(), batch, feed))
+    except torch.cuda.OutOfMemoryError as error:
+        replica.failure = f"{str(error).splitlines()[0]}; type a smaller batch_size"
+    if replica.failure:
+        raise ConfigError(f"{replica.name} fails on its first batch: {replica.failure}")
+    return sum(p.numel() for p in replica.model.parameters()), loss
+
+
+def _unless_finite(loss: float, conf: Config) -> str:
+    if math.isfinite(loss):
+        return ""
+    expected = (conf["loss"].get("traits") or {}).get("expected") == "diverges"
+    return f": not finite, so this trial diverges{', as expected of this loss' if expected else ' in its first epoch'}"

@@ -1,8 +1,7 @@
 """From configs to results: trains cohorts, keeps their folders, scores what was selected."""
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -10,23 +9,20 @@ from typing import Any
 import torch
 
 from mllc import checkpoint
-from mllc.build import Config, Shared, build_replica, file_fingerprints, share
-from mllc.config.compose import flat, identity
+from mllc.build import Config, Shared, build_replica
 from mllc.device import available_bytes
 from mllc.environment import environment
-from mllc.errors import ConfigError
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
-from mllc.plan import TRIAL_KEYS, chunks, cohorts, row_name
+from mllc.plan import chunks, cohorts
 from mllc.preflight import free_gpu, share_or_say_why, validate
-from mllc.report.notes import count
 from mllc.report.selection import select
 from mllc.result import RunResult
-from mllc.score import Trial, best_epoch, failed, finish
+from mllc.score import best_epoch, failed, finish
 from mllc.screen import Screen
-from mllc.store import RunFolder, run_id
-from mllc.train import EpochEnd, Replica, Step, failing, forward, train_step
+from mllc.train import EpochEnd, Replica, Step
 from mllc.train import train as train_loop
+from mllc.trial import Trial, titles, trial_of
 
 MOST_TRIALS = 256
 """Trials in one cohort at most: each holds a lock, and processes may open about 1000 files."""
@@ -40,16 +36,14 @@ def train(
     Returns the results in the order of `configs`. A run that fails is a result of status `failed`; the others go on.
     """
     results: dict[str, RunResult] = {}
-    said: set[str] = set()
     for group in cohorts(configs):
         shared = None  # lets the last cohort's features go before the next one's are made
         shared, full = share_or_say_why(group[0], allow)
-        for note in (note for note in shared.data.notes if note not in said):
-            screen.note(note)
-            said.add(note)
+        for note in shared.data.notes:
+            screen.note_once(note)
         waiting = []
         for conf, title in zip(group, titles(group), strict=True):
-            trial = _trial(conf, title, shared)
+            trial = trial_of(conf, title, shared)
             done = None if force else trial.folder.result()
             if done is not None and _complete(done, score_test):
                 screen.skip(title, trial.folder.path)
@@ -78,58 +72,9 @@ def sweep(
     return [scored.get(result.run_id, result) for result in results]
 
 
-def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[str]:
-    """Builds everything and runs one batch of each trial through step and rule; writes nothing; yields lines."""
-    for group in cohorts(configs):
-        shared = share(group[0], tuple(allow))
-        shared.feed.keep_bytes = 0
-        sizes = ", ".join(f"{len(shared.data.split(name))} {name}" for name in ("train", "val", "test"))
-        labels = (
-            f"{count(len(shared.data.label_names), 'label')}, {shared.statistics.mean_cardinality:.2f} true a sample"
-        )
-        yield f"{shared.feed.name}, seed {shared.feed.seed}: {sizes} samples, {labels}"
-        batch = next(shared.feed.epoch(0))
-        for conf, title in zip(group, titles(group), strict=True):
-            replica = build_replica(conf, title, shared)
-            loss = math.nan
-            with failing(replica):
-                loss = train_step(replica, batch, shared.feed, 0, 0.0).item()
-                with torch.no_grad():
-                    replica.objective.decide(forward(replica.model.eval(), batch, shared.feed))
-            if replica.failure:
-                raise ConfigError(f"{title} fails on its first batch: {replica.failure}")
-            weights = sum(p.numel() for p in replica.model.parameters())
-            told = f"loss of the first batch {loss:.4g}{_unless_finite(loss, conf)}"
-            yield f"  {title}: {weights:,} trained weights, {told}"
-
-
-def _unless_finite(loss: float, conf: Config) -> str:
-    if math.isfinite(loss):
-        return ""
-    expected = (conf["loss"].get("traits") or {}).get("expected") == "diverges"
-    return f": not finite, so this trial diverges{', as expected of this loss' if expected else ' in its first epoch'}"
-
-
 def _complete(result: RunResult, score_test: bool) -> bool:
     """Whether nothing is left to do for a run; a failed one is tried again."""
     return result.status == "diverged" or (result.status == "done" and (result.test is not None or not score_test))
-
-
-def titles(group: Sequence[Config]) -> list[str]:
-    """How the trials of a cohort are called: the row's name, and the settings in which trials of that name differ."""
-    chosen = [flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
-    names = [row_name(conf) for conf in group]
-    found = []
-    for name, settings in zip(names, chosen, strict=True):
-        namesakes = [other for other_name, other in zip(names, chosen, strict=True) if other_name == name]
-        differ = [key for key in sorted(settings) if any(other.get(key) != settings[key] for other in namesakes)]
-        found.append(" ".join([name, *(f"{key}={settings[key]}" for key in differ)]))
-    return found
-
-
-def _trial(conf: Config, title: str, shared: Shared) -> Trial:
-    identifier = run_id(identity(conf), shared.fingerprints | file_fingerprints(conf, shared.allow))
-    return Trial(conf, RunFolder.of(conf, identifier), identifier, title)
 
 
 def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:

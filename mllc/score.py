@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from mllc import checkpoint
-from mllc.build import Config, Shared
+from mllc.build import Shared
 from mllc.config.compose import flat, identity
 from mllc.data.statistics import label_statistics
 from mllc.errors import DataError, StoreError
@@ -18,20 +18,11 @@ from mllc.metrics.thresholds import tune_thresholds
 from mllc.monitors import MONITORS
 from mllc.plan import TRIAL_KEYS, row_name
 from mllc.result import RunResult
-from mllc.store import RunFolder
 from mllc.train import EpochRow, Replica, predict
+from mllc.trial import Trial
 
 COLLAPSE_FIGURES = ("labels_per_sample", "loss", "map", "micro_f1_tuned")
 """Columns of the history that the verdict on collapse reads, without `val_`."""
-
-
-class Trial(NamedTuple):
-    """A config that waits for its run: where it goes and how the screen calls it."""
-
-    config: Config
-    folder: RunFolder
-    run_id: str
-    title: str
 
 
 def best_epoch(history: Sequence[EpochRow], monitor: str) -> int | None:

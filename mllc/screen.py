@@ -74,6 +74,7 @@ class Screen:
         self.drawn = 0.0
         self.done_trials = 0
         self.already: set[Path] = set()
+        self.said: set[str] = set()
         self._begin([], 1, "")
 
     def __enter__(self) -> Self:
@@ -125,6 +126,12 @@ class Screen:
             self.console.print(Text(text))
         else:
             self._print(text)
+
+    def note_once(self, text: str) -> None:
+        """A line that stays, of what every cohort of a sweep would say again."""
+        if text not in self.said:
+            self.said.add(text)
+            self.note(text)
 
     def skip(self, trial_name: str, folder: Path) -> None:
         """A line that stays, once a folder, for a trial that was done before; it counts as done."""

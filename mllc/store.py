@@ -48,7 +48,10 @@ class RunFolder:
     @classmethod
     def at(cls, out: str, dataset: str, name: str, seed: int, identifier: str) -> "RunFolder":
         """The folder of a run under `out`: the one that has its id, whatever its name, which is for people."""
-        found = next(Path(out).glob(f"*-s{seed}-{identifier}"), None)
+        try:
+            found = next(Path(out).glob(f"*-s{seed}-{identifier}"), None)
+        except OSError:  # a folder that cannot be read is told where a file of it is wanted
+            found = None
         words = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", word) for word in (dataset, name))
         return cls(found or Path(out) / f"{words}-s{seed}-{identifier}")
 

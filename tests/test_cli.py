@@ -29,7 +29,7 @@ def run_cli(monkeypatch, capsys):
 
 @pytest.fixture
 def fake_run(monkeypatch):
-    """Stands for mllc.run, which would train: remembers its calls, and gives the results it is told to."""
+    """Stands for mllc.run and preflight, which would train: remembers its calls, gives the results it is told to."""
     result = RunResult("a1", "focal", "digits", "patch", "focal", "adam", 0, {}, {}, "done", "val_map")
     fake = SimpleNamespace(calls=[], results=[result], error=None)
 
@@ -44,8 +44,9 @@ def fake_run(monkeypatch):
 
     for name in ("train", "sweep", "check"):
         setattr(fake, name, call(name))
-    monkeypatch.setitem(sys.modules, "mllc.run", fake)
-    monkeypatch.setattr(mllc, "run", fake, raising=False)
+    for module in ("run", "preflight"):
+        monkeypatch.setitem(sys.modules, f"mllc.{module}", fake)
+        monkeypatch.setattr(mllc, module, fake, raising=False)
     monkeypatch.setattr(
         "mllc.report.render", lambda results, **settings: f"table of {len(results)} by {settings['by']}\n"
     )

@@ -13,12 +13,13 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mllc import build, run
+from mllc import build
 from mllc.build import Shared, build_replica, share
 from mllc.evaluate import epoch_metrics
 from mllc.feed import Feed
 from mllc.models.backbone import Backbone
 from mllc.train import EpochEnd, Step, forward, train
+from mllc.trial import titles
 from mllc.types import Dataset, LabelStatistics, Split
 
 READS = {"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "_unique2", "unique_dim"}
@@ -69,7 +70,7 @@ def test_the_host_never_waits_inside_an_epoch(device, backbone, amp):
     kinds = (f"loss={','.join(LOSSES)}", f"optimizer={','.join(OPTIMIZERS)}")
     configs = [conf for kind in kinds for conf in expand(*common, "dataset.augment.crop=2", "clip=1.0", kind)]
     shared = share(configs[0])
-    replicas = [build_replica(conf, title, shared) for conf, title in zip(configs, run.titles(configs), strict=True)]
+    replicas = [build_replica(conf, title, shared) for conf, title in zip(configs, titles(configs), strict=True)]
     events = train(replicas, shared.feed, epochs=2, measure=epoch_metrics)
     ended = 0
     while ended < len(replicas):

@@ -42,6 +42,10 @@ class Notes:
     def __init__(self):
         self.notes, self.cohorts, self.steps, self.epochs = [], [], 0, []
 
+    def note_once(self, text):
+        if text not in self.notes:
+            self.note(text)
+
     def note(self, text):
         self.notes.append(text)
 
@@ -576,14 +580,14 @@ def test_the_id_follows_the_users_own_code(tmp_path, monkeypatch):
 )
 def test_a_backbone_too_large_for_memory_is_refused(hidden, message):
     with pytest.raises(ModelError, match=message):
-        list(run.check([config.compose([*SHEET, "backbone=mlp", f"backbone.hidden=[{hidden}]"])]))
+        list(preflight.check([config.compose([*SHEET, "backbone=mlp", f"backbone.hidden=[{hidden}]"])]))
 
 
 def test_label_outputs_too_large_for_memory_are_refused(monkeypatch):
     monkeypatch.setattr("mllc.device.available_bytes", lambda _: 300_000)
     wanted = config.compose([*SHEET, "dataset.samples=50", "dataset.test_samples=20", "backbone=mlp"])
     with pytest.raises(ConfigError, match=r"512 features x 90 labels among them: .* lower backbone\.hidden"):
-        list(run.check([wanted]))
+        list(preflight.check([wanted]))
 
 
 @pytest.mark.parametrize(
@@ -599,7 +603,7 @@ def test_check_says_that_a_first_loss_is_not_finite(tmp_path, monkeypatch, expec
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "log0", raising=False)
     conf = config.compose([*TINY, "loss=log0"], tmp_path / "conf")
-    _, line = run.check([conf], allow=("log0",))
+    _, line = preflight.check([conf], allow=("log0",))
     assert "loss of the first batch -inf: not finite, so this trial diverges" in line
     assert words in line
 
@@ -660,7 +664,7 @@ def test_a_share_that_is_not_used_does_not_count(tmp_path):
 
 def test_check_builds_everything_and_writes_nothing(tmp_path):
     configs = config.expand([*TINY, "loss=bce,softmax_count", f"out={tmp_path / 'runs'}"], None, preset=None)
-    lines = list(run.check(configs))
+    lines = list(preflight.check(configs))
     assert len(lines) == 3
     assert "loss of the first batch" in lines[1]
     assert not (tmp_path / "runs").exists()

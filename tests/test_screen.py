@@ -113,6 +113,13 @@ def test_a_step_without_a_cohort_draws_nothing():
     assert "validation" not in file.getvalue()
 
 
+def test_what_every_cohort_would_say_is_said_once(capsys):
+    with Screen(total_trials=2, plain=True) as screen:
+        for _ in range(2):
+            screen.note_once("3 labels are never true")
+    assert capsys.readouterr().err.count("never true") == 1
+
+
 @pytest.mark.parametrize(("monitor", "expected"), [("val_map", "0.600: a, epoch 2"), ("val_loss", "0.100: b, epoch 1")])
 def test_the_best_trial_is_the_monitors(monitor, expected, capsys):
     with Screen(total_trials=2, plain=True, monitor=monitor) as screen:

@@ -8,10 +8,10 @@ from scipy.sparse import csr_matrix, hstack
 
 from mllc.data.arff_header import Attribute
 from mllc.data.arff_rows import Table
-from mllc.data.assemble import counted, listed
 from mllc.data.rows import Matrix, feature_rows
 from mllc.errors import DataError
 from mllc.types import Rows
+from mllc.wording import counted, listed
 
 
 def features(

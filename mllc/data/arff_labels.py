@@ -11,9 +11,9 @@ from torch import Tensor
 
 from mllc.data.arff_header import Attribute, Header, unescape
 from mllc.data.arff_rows import Table
-from mllc.data.assemble import listed
 from mllc.data.files import existing_file
 from mllc.errors import DataError
+from mllc.wording import listed
 
 _HOW = (
     "type dataset.labels=FILE.xml (Mulan's list), dataset.num_labels=N (the first N attributes) "

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import torch
 
-from mllc.data.assemble import assemble, counted, listed
+from mllc.data.assemble import assemble
 from mllc.data.files import encoding, encoding_notes, existing_file
 from mllc.data.image_cache import cache_folder, decoded
 from mllc.data.rows import image_rows, select
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Split
+from mllc.wording import counted, listed
 
 
 def images(

@@ -13,10 +13,10 @@ from typing import Any
 from mllc.errors import ConfigError, StoreError
 from mllc.report import tables
 from mllc.report.comparison import Row, rows
-from mllc.report.notes import count
 from mllc.report.run_table import run_table
 from mllc.result import RunResult
 from mllc.suggest import did_you_mean
+from mllc.wording import counted
 
 __all__ = ["FORMATS", "load", "render", "rows", "run_table"]
 
@@ -65,14 +65,14 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
     if damaged:
         more = [f"  and {len(damaged) - 5} more"] if len(damaged) > 5 else []
         raise StoreError(
-            f"{count(len(damaged), 'result')} damaged, or made by another version of mllc:\n"
+            f"{counted(len(damaged), 'result')} damaged, or made by another version of mllc:\n"
             + "\n".join([*damaged[:5], *more])
             + "\nMove the run's folder away, or make the run again: its command with --force."
         )
     names = sorted(map(_short, unfinished))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     left = (
-        f"{count(len(names), 'unfinished run')} in {where} ({', '.join(names[:3])}{more}); "
+        f"{counted(len(names), 'unfinished run')} in {where} ({', '.join(names[:3])}{more}); "
         "the command that began a run also finishes it: its environment.json has it"
     )
     if not found:

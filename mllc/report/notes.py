@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mllc.report.comparison import Row
+from mllc.wording import counted
 
 COLLAPSE = {
     "silent": "its own rule predicts under 1 % of the true number of labels",
@@ -35,7 +36,7 @@ def about_data(dataset: str, data: Mapping[str, Any], backbone: str | None, more
     >>> about_data("arff", {"num_labels": 1, "samples": {"train": 8, "test": 2}, "files": {"train": "a.arff"}}, "mlp")
     'arff (a.arff): 1 label; 8 train, 2 test samples; backbone mlp'
     """
-    parts = [count(data["num_labels"], "label")] if "num_labels" in data else []
+    parts = [counted(data["num_labels"], "label")] if "num_labels" in data else []
     if "samples" in data:
         parts.append(", ".join(f"{number} {split}" for split, number in data["samples"].items()) + " samples")
     parts += [f"backbone {backbone}"] if backbone else []
@@ -55,14 +56,6 @@ def notes(block: Sequence[Row]) -> list[str]:
     found += [_collapse(trained), _failures(trained), _untested(trained)]
     found += [_fixed(trained), _tuning(trained), _pairing(trained)]
     return [text for text in found if text]
-
-
-def count(number: int, noun: str) -> str:
-    """
-    >>> count(1, "run"), count(2, "run")
-    ('1 run', '2 runs')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _what(trained: Sequence[Row], split: str) -> str:
@@ -104,7 +97,7 @@ def _hamming(scored: Sequence[Row], zeros: Row | None) -> str:
     worse = sum(loss > nothing for loss in losses)
     return (
         f"Predicting nothing has a Hamming loss of {nothing:.3g}: "
-        f"{worse or 'none'} of {count(len(losses), 'trained row')} did worse, by their own rules."
+        f"{worse or 'none'} of {counted(len(losses), 'trained row')} did worse, by their own rules."
     )
 
 
@@ -129,7 +122,7 @@ def _untested(trained: Sequence[Row]) -> str:
     if not waiting or len(waiting) == len(trained):
         return ""
     return (
-        f"†: {count(len(waiting), 'row')} not scored on test; the figures are of validation, which chose the "
+        f"†: {counted(len(waiting), 'row')} not scored on test; the figures are of validation, which chose the "
         "settings, and flatter. The sweep's own command with this --by scores them and repeats nothing."
     )
 

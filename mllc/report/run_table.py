@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from mllc.report.comparison import BASELINES
 from mllc.report.grid import Column, fit, to_text
-from mllc.report.notes import COLLAPSE, about_data, count
+from mllc.report.notes import COLLAPSE, about_data
 from mllc.result import Metrics, RunResult
+from mllc.wording import counted
 
 LONG = {"test": "test", "val": "validation"}
 WAYS = (("own rule", ""), ("one tuned threshold", "_tuned"), ("one threshold a label", "_per_label"))
@@ -89,7 +90,7 @@ def _cell(name: str, digits: int) -> Callable[[Line], str]:
 def _state(result: RunResult) -> str:
     if result.status == "done":
         return f"epoch {result.best_epoch} of {result.epochs} was the best by {result.monitor}, {result.seconds:.1f} s"
-    ended = f"{result.status.upper()} after {count(result.epochs, 'epoch')}"
+    ended = f"{result.status.upper()} after {counted(result.epochs, 'epoch')}"
     return f"{ended}: {result.message}" if result.message else ended
 
 
@@ -100,7 +101,7 @@ def _others(split: str, figures: Metrics) -> str:
     start = [f"{true:.2f} labels a sample are true"] if true is not None else []
     skipped = figures.get("labels_skipped")
     start += (
-        [f"mAP and macro-F1 leave out {count(round(skipped), 'label')} that {split} has no positive of"]
+        [f"mAP and macro-F1 leave out {counted(round(skipped), 'label')} that {split} has no positive of"]
         if skipped
         else []
     )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mllc.report.comparison import Row
 from mllc.report.grid import Column, fit, to_text
-from mllc.report.notes import count, notes, title
+from mllc.report.notes import notes, title
+from mllc.wording import counted
 
 FIGURES = (
     ("map", "mAP", 0),
@@ -29,7 +30,9 @@ def terminal(block: Block, blocks: Sequence[Block], metric: str, *, width: int, 
     )
     below = notes(block)
     if dropped:
-        below.append(f"{count(dropped, 'more column')} in a wider terminal; --format md, csv and json have everything.")
+        below.append(
+            f"{counted(dropped, 'more column')} in a wider terminal; --format md, csv and json have everything."
+        )
     return to_text([(title(block, blocks), "bold"), table, ("", ""), *((text, "dim") for text in below)], width, color)
 
 

@@ -1,0 +1,21 @@
+"""How messages count and list."""
+
+from collections.abc import Sequence
+
+
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "label"), counted(2, "label")
+    ('1 label', '2 labels')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], limit: int = 5) -> str:
+    """Names for a message: the first few, and how many more.
+
+    >>> listed(["sun", "sea", "sky"], limit=2)
+    "'sun', 'sea' and 1 more"
+    """
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
