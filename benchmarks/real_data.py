@@ -31,7 +31,7 @@ def arff(folder: Path, train: str, test: str, labels: str) -> list[str]:
 def comparisons(data: Path) -> dict[str, list[str]]:
     """Name -> the arguments of `mllc sweep`."""
     mulan, images = data / "mulan", data / "corel5k"
-    features = ["epochs=20", "seed=range(2)", LOSSES, "optimizer=adamw", "optimizer.lr=0.0005,0.001,0.002"]
+    features = ["epochs=20", "seed=range(2)", LOSSES, "optimizer=adamw", "optimizer.lr=0.001,0.002,0.004"]
     return {
         "bibtex": [*arff(mulan / "bibtex", "bibtex-train.arff", "bibtex-test.arff", "bibtex.xml"), *features],
         "corel5k_features": [

@@ -168,6 +168,18 @@ def test_json_holds_what_is_promised_and_the_means_are_right():
     assert (zeros["loss"], zeros["hamming_loss"], zeros["status"]) == ("all_zeros", 0.002, "baseline")
 
 
+def test_a_row_whose_seeds_collapsed_in_several_ways_tells_each():
+    verdicts = ("silent", "constant", "silent")
+    runs = [make(seed=seed, collapse={"verdict": kind, "ranks": False}) for seed, kind in enumerate(verdicts)]
+    row = objects(runs)["bce"]
+    assert (row["collapsed"], row["collapses"]) == ("silent", {"silent": 2, "constant": 1})
+    text = report.render(runs, format="md")
+    assert "| silent/constant |" in text
+    assert "silent: its own rule" in text
+    assert "constant: its validation loss" in text
+    assert "| silent/constant 3/4 |" in report.render([*runs, make(seed=3)], format="md")
+
+
 def test_the_settings_shown_are_those_that_vary():
     rows = objects(sweep())
     assert rows["zlpr"]["chosen"] == {"optimizer.lr": 0.1}

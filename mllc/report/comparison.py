@@ -26,7 +26,8 @@ class Row:
     split        what the figures are of: test; val where the chosen runs were not scored on test; None: no figures
     metrics      mean over the seeds that are done; `std` is their sample standard deviation, None for one seed
     collapsed    the commonest verdict of the runs that collapsed; None: none did
-    num_collapsed, ranks  how many collapsed; whether they all rank well, so that only their threshold is wrong
+    collapses    verdict -> number of runs, the commonest first
+    ranks        whether all that collapsed rank well, so that only their threshold is wrong
     settings     all settings of the chosen runs; `chosen` has those of which some group had a choice
     trials       number of runs the row was chosen from; `trials_failed` of them diverged or failed
     tried        number of settings that these runs had; `too_few` of them did not compete, for others have more seeds
@@ -48,7 +49,7 @@ class Row:
     group: dict[str, Any]
     statuses: tuple[str, ...] = ()
     collapsed: str | None = None
-    num_collapsed: int = 0
+    collapses: dict[str, int] = field(default_factory=dict)
     ranks: bool | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     chosen: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +103,7 @@ def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
     split = "test" if done and all(run.test for run in done) else "val" if any(run.val for run in done) else None
     figures = [(run.test if split == "test" else run.val) or {} for run in done] if split else []
     collapses = [run.collapse for run in done if run.collapse.get("verdict")]
+    verdicts = dict(Counter(c["verdict"] for c in collapses).most_common())
     bad = [run.status for run in runs if run.status != "done"]
     return Row(
         dataset=first.dataset,
@@ -117,8 +119,8 @@ def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
         block=selected.block,
         group=selected.group,
         statuses=tuple(run.status for run in runs),
-        collapsed=Counter(c["verdict"] for c in collapses).most_common(1)[0][0] if collapses else None,
-        num_collapsed=len(collapses),
+        collapsed=next(iter(verdicts), None),
+        collapses=verdicts,
         ranks=all(c.get("ranks") for c in collapses) if collapses else None,
         settings=selected.settings,
         chosen={

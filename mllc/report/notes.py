@@ -102,7 +102,7 @@ def _hamming(scored: Sequence[Row], zeros: Row | None) -> str:
 
 
 def _collapse(trained: Sequence[Row]) -> str:
-    kinds = dict.fromkeys(row.collapsed for row in trained if row.collapsed)
+    kinds = dict.fromkeys(kind for row in trained for kind in row.collapses)
     text = "; ".join(f"{kind}: {COLLAPSE.get(kind, 'collapsed')}" for kind in kinds)
     ranks = "; *: it ranks, so only its threshold or its scale is wrong" if any(row.ranks for row in trained) else ""
     return f"Collapse. {text}{ranks}." if text else ""

@@ -141,12 +141,11 @@ def _key(row: Row, key: str) -> str:
 
 
 def _collapse(row: Row) -> str:
-    """What went wrong, with the number of seeds unless it was all of them: `silent*`, `flood 1/3`, `diverged 2/3`."""
+    """What went wrong, with the number of seeds unless it was all: `silent*`, `silent/flood`, `diverged 2/3`."""
     bad = sum(status != "done" for status in row.statuses)
-    if row.collapsed is None and not bad:
-        return ""
-    word, number = (row.status, bad) if bad else (f"{row.collapsed}{'*' if row.ranks else ''}", row.num_collapsed)
-    return word if number == len(row.runs) else f"{word} {number}/{len(row.runs)}"
+    words, number = ([row.status], bad) if bad else (list(row.collapses), sum(row.collapses.values()))
+    text = "/".join(words) + "*" * bool(row.ranks and not bad)
+    return text if number in (0, len(row.runs)) else f"{text} {number}/{len(row.runs)}"
 
 
 def _style(row: Row) -> str:
