@@ -105,3 +105,25 @@ def test_the_readme_shows_the_results(file):
         shown += [f"{share['median']:.2f} |" for share in found["share_of_bare"].values()]
     for figure in shown:
         assert f"| {figure}" in section, figure
+
+
+REAL = list((BENCHMARKS / "results").glob("*-real_data.json"))
+
+
+@pytest.mark.parametrize("file", REAL, ids=lambda file: file.stem)
+def test_the_readme_shows_the_tables_of_real_data(file):
+    found, text = json.loads(file.read_text()), (BENCHMARKS / "README.md").read_text()
+    for name in ("bibtex", "corel5k_features", "corel5k_images"):
+        rows = [line for line in found[name]["table"].splitlines() if line.startswith("|")]
+        assert "\n".join(rows) in text
+
+
+@pytest.mark.parametrize("file", REAL, ids=lambda file: file.stem)
+def test_real_data_says_what_it_is_measured_for(file):
+    found = json.loads(file.read_text())
+    rows = {name: {row["name"]: row for row in found[name]["rows"]} for name in ("bibtex", "corel5k_features")}
+    trained = {name: [row for row in rows[name].values() if row["trials"]] for name in rows}
+    regression = found["logistic_regression"]["bibtex"]["map"]
+    assert max(row["map"] for row in trained["bibtex"]) > regression
+    nothing = rows["corel5k_features"]["all_zeros"]["hamming_loss"]
+    assert all(row["hamming_loss"] > nothing for row in trained["corel5k_features"])
