@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from mllc import __version__, interrupt
 from mllc.config.catalogue import KINDS
 from mllc.errors import ConfigError, MllcError
+from mllc.wording import counted
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What stdout fails with on a full or broken disk; the files of a run are minded where they are written."""
@@ -133,7 +134,7 @@ def train(
     interrupt.unwind()
     with Screen(total_trials=1, monitor=conf["monitor"]) as screen:
         (result,) = run.train([conf], score_test=True, screen=screen, force=force, allow=allow)
-    folder = RunFolder.at(conf["out"], result.dataset, result.name, result.seed, result.run_id)
+    folder = RunFolder.of(conf, result.run_id)
     typer.echo(run_table(result, _width(), color=_on_terminal()))
     typer.echo(f"run folder: {folder.path}")
     _exit_if_failed([result])
@@ -219,7 +220,7 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
     interrupt.unwind()
     for line in preflight.check(configs, allow=allow):
         typer.echo(line)
-    typer.echo(f"{len(configs)} trial{'s' * (len(configs) != 1)} ready to run")
+    typer.echo(f"{counted(len(configs), 'trial')} ready to run")
 
 
 def _announce(configs: list[dict[str, Any]]) -> None:
@@ -227,7 +228,7 @@ def _announce(configs: list[dict[str, Any]]) -> None:
     dataset, backbone, loss = (
         ", ".join(dict.fromkeys(conf[group]["name"] for conf in configs)) for group in ("dataset", "backbone", "loss")
     )
-    trials = f" ({len(configs)} trials)" if len(configs) > 1 else ""
+    trials = f" ({counted(len(configs), 'trial')})" if len(configs) > 1 else ""
     _say(f"loading data set {dataset}, backbone {backbone}, loss {loss}{trials}")
 
 

@@ -11,7 +11,7 @@ from mllc import checkpoint
 from mllc.build import Shared
 from mllc.config.compose import flat, identity
 from mllc.data.statistics import label_statistics
-from mllc.errors import DataError, StoreError
+from mllc.errors import StoreError
 from mllc.evaluate import evaluate, per_label
 from mllc.metrics.collapse import EpochFacts, collapse
 from mllc.metrics.thresholds import tune_thresholds
@@ -59,11 +59,7 @@ def _validated(replica: Replica, trial: Trial, shared: Shared) -> RunResult:
     """The part of a result that comes from the history: the best epoch and the verdict on collapse."""
     monitor = trial.config["monitor"]
     best = best_epoch(replica.history, monitor)
-    if best is None:
-        raise DataError(
-            f"monitor={monitor} has no value in any epoch: no label is true in any validation sample; "
-            "type monitor=val_loss, or a larger split.val"
-        )
+    assert best is not None, "share refuses a validation split that a monitor has no value on"
     verdict = collapse(
         [EpochFacts(int(row["epoch"]), *(row[f"val_{name}"] for name in COLLAPSE_FIGURES)) for row in replica.history],
         reported_epoch=best,

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mllc.monitors import MONITORS
 from mllc.report.grid import Column, fit
+from mllc.wording import counted
 
 REFRESH_S = 0.5
 VISIBLE = 12
@@ -92,7 +93,7 @@ class Screen:
         """A cohort begins; the one before it has ended."""
         self.done()
         self._begin(names, epochs, title)
-        self.note(f"{title}: {len(names)} trial{'s' * (len(names) != 1)}, {epochs} epoch{'s' * (epochs != 1)}")
+        self.note(f"{title}: {counted(len(names), 'trial')}, {counted(epochs, 'epoch')}")
         self._draw(at_once=True)
 
     def step(self, epoch: int, step: int, steps: int) -> None:
@@ -171,8 +172,7 @@ class Screen:
         """`6 of 8 trials done (2 were already)`."""
         already = len(self.already)
         before = f" ({already} {'was' if already == 1 else 'were'} already)" if already else ""
-        trials = "trial" if self.total_trials == 1 else "trials"
-        return f"{self.done_trials + already} of {self.total_trials} {trials} done{before}"
+        return f"{self.done_trials + already} of {counted(self.total_trials, 'trial')} done{before}"
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
