@@ -13,7 +13,7 @@ def best_constant(objective: Objective, targets: Tensor, mask: Tensor | None = N
     """The outputs, one for all samples, with which `objective` costs least on `targets`, and its mean loss there.
 
     A model whose loss on these targets is never below that of the best constant has learned nothing from its input.
-    L-BFGS from the prior log-odds (and the extra outputs' initial biases). A loss of shape `element` depends on two
+    L-BFGS from the prior log-odds (and the extra outputs' initial biases). A separable loss depends on two
     counts of each label only, whatever the number of samples, and is solved in float64; the others, for speed, in
     float32. The value returned is computed in float64.
 
@@ -22,7 +22,7 @@ def best_constant(objective: Objective, targets: Tensor, mask: Tensor | None = N
     returns  float64 outputs of one row, and the mean over samples of `Objective.loss`; an infimum at infinity (a label
              never true) is approached, not reached
     """
-    elementwise = objective.traits.shape == "element"
+    separable = objective.traits.separable
     truth = targets.double()
     known = torch.ones_like(truth) if mask is None else mask.double()
     positives, negatives = (truth * known).sum(0), ((1 - truth) * known).sum(0)
@@ -32,14 +32,14 @@ def best_constant(objective: Objective, targets: Tensor, mask: Tensor | None = N
     weights = torch.stack([positives, negatives]) / len(truth)
 
     def cost(row: Outputs, truth: Tensor) -> Tensor:
-        if elementwise:
+        if separable:
             return (weights * summed.values(_repeat(row, 2), both)).sum()
         return summed.mean(_repeat(row, len(truth)), truth, mask)
 
     # a small offset: a label never true starts where it costs next to nothing
     start = {"logits": ((positives + 0.01) / (negatives + 0.01)).log().unsqueeze(0)}
     start |= {name: truth.new_tensor([objective.initial_bias[name]]) for name in objective.outputs}
-    dtype = torch.float64 if elementwise else torch.float32
+    dtype = torch.float64 if separable else torch.float32
     row = {name: value.to(dtype, copy=True).requires_grad_() for name, value in start.items()}
     data = truth.to(dtype)
     search = torch.optim.LBFGS(

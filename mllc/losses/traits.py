@@ -27,7 +27,10 @@ class Traits:
     scores           how outputs become scores: logits, softmax or product
     shift_invariant  a constant added to all logits of a row changes nothing
     coupled          the value of a batch is not the mean over its parts, so gradients cannot be accumulated
+    separable        an element depends on its own logit and target alone (and on its label's statistics)
     saturates        a confidently wrong positive gets no gradient, as with losses of probabilities
+    stepped          the gradient is not the derivative of the value: a part of it is counted, ranked or detached
+    soft_targets     targets between 0 and 1 mean something, not only 0 and 1
     expected         `diverges` for a loss that exists to show a failure
     search           range of each setting worth tuning: {low, high, log} or {choices}
     types            what each setting, and the rule, may be, such as `number > 0|null` (see mllc.config.settings)
@@ -41,7 +44,10 @@ class Traits:
     scores: str = "logits"
     shift_invariant: bool = False
     coupled: bool = False
+    separable: bool = False
     saturates: bool = False
+    stepped: bool = False
+    soft_targets: bool = False
     expected: str | None = None
     search: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)

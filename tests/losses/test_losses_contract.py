@@ -172,13 +172,30 @@ def test_inputs_and_grad_mode_stay_as_they_were(name, build):
 
 
 @sound_loss
-def test_gradient_is_the_derivative(name, build):
+def test_gradient_is_the_derivative_unless_a_part_is_stepped(name, build):
     objective = build(name)
+    if objective.traits.stepped:
+        pytest.skip("the YAML says that the gradient is not the derivative")
     outputs = random_outputs(objective, dtype=torch.float64, seed=1)
     names = list(outputs)
-    assert torch.autograd.gradcheck(
-        lambda *values: objective.loss(dict(zip(names, values, strict=True)), TARGETS), list(outputs.values())
-    )
+    for targets in (TARGETS, TARGETS * 0.8 + 0.1) if objective.traits.soft_targets else (TARGETS,):
+        assert torch.autograd.gradcheck(
+            lambda *values, targets=targets: objective.loss(dict(zip(names, values, strict=True)), targets),
+            list(outputs.values()),
+        )
+
+
+@sound_loss
+def test_later_epochs_are_finite_too(name, build):
+    objective = build(name)
+    outputs = random_outputs(objective, scale=20.0)
+    for epoch in (1, 10, 1000):
+        value = objective.mean(outputs, TARGETS, epoch=epoch)
+        assert value.isfinite()
+        found = torch.autograd.grad(value, list(outputs.values()), allow_unused=True)
+        assert all(gradient is None or gradient.isfinite().all() for gradient in found)
+        if "epoch" not in objective.traits.needs:
+            assert torch.equal(value, objective.mean(outputs, TARGETS))
 
 
 @sound_loss
@@ -262,6 +279,25 @@ def test_coupling_of_samples_holds_exactly_where_declared(name, build):
     ]
     parts = torch.stack([objective.mean(*half) for half in halves]).mean()
     assert torch.allclose(parts, objective.mean(outputs, targets), rtol=1e-10) != objective.traits.coupled
+
+
+@sound_loss
+def test_elements_are_separable_exactly_where_declared(name, build):
+    objective = build(name)
+    if objective.traits.shape != "element":
+        assert not objective.traits.separable
+        return
+    outputs = random_outputs(objective, dtype=torch.float64)
+    mixed = torch.rand(TARGETS.shape, generator=torch.Generator().manual_seed(3)) < 0.5
+    alone = True
+    for epoch in (0, 10):
+        values = objective.values(outputs, TARGETS, epoch=epoch)
+        other_logits = torch.where(mixed, outputs["logits"], outputs["logits"].flip(0) - 1)
+        changed = objective.values(
+            {**outputs, "logits": other_logits}, torch.where(mixed, TARGETS, 1 - TARGETS), epoch=epoch
+        )
+        alone = alone and torch.allclose(changed[mixed], values[mixed], rtol=1e-10)
+    assert alone == objective.traits.separable
 
 
 @sound_loss
