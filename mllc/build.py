@@ -16,8 +16,9 @@ from torch.amp.grad_scaler import GradScaler
 from mllc import seeding
 from mllc.config.catalogue import GROUPS
 from mllc.config.targets import build, target
+from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
-from mllc.data.statistics import label_statistics
+from mllc.data.statistics import label_statistics, prior_log_odds
 from mllc.device import amp_dtype, pick_device, require_memory
 from mllc.errors import DataError, ModelError
 from mllc.evaluate import evaluate_baselines
@@ -93,6 +94,8 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     if len(data.train) < 2:
         raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
     _require_true_labels(data, conf["monitor"])
+    if dataset.get("single_positive"):
+        data = single_positive(data, seeding.generator(name, seed, "single_positive"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
         backbone = _build_backbone(conf["backbone"], data.input_shape, allow)
@@ -185,7 +188,7 @@ def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
     node = json.loads(dataset)
     wanted = inspect.signature(target(node, allow=allow)).parameters
     extra = {"cache": cache} if "cache" in wanted else {}
-    return build(node, allow=allow, reserved=("augment",), **extra)
+    return build(node, allow=allow, reserved=("augment", "single_positive"), **extra)
 
 
 def objective_of(conf: Config, shared: Shared) -> Objective:
@@ -207,7 +210,8 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     each = 8 if feed.device.type == "cpu" else 4  # with the gradient; on a GPU only the start passes the host
     require_memory(each * weights, what, _sizes(conf["backbone"]))
     seed = partial(seeding.derive, feed.name, feed.seed, "init")
-    labels = output_unit(width, num_labels, seed("labels"))
+    bias = prior_log_odds(shared.statistics) if conf["head"]["bias_init"] == "prior" else 0.0
+    labels = output_unit(width, num_labels, seed("labels"), bias)
     extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
     model = Model(copy.deepcopy(stages), labels, extra).to(feed.device)
     if feed.channels_last and len(shared.data.input_shape) == 3:

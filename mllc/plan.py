@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-TRIAL_KEYS = frozenset({"loss", "optimizer", "schedule", "clip", "name"})
+TRIAL_KEYS = frozenset({"loss", "optimizer", "schedule", "clip", "head", "name"})
 """Top-level config keys in which the trials of one cohort may differ; all others are the cohort's."""
 
 

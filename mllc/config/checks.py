@@ -22,6 +22,7 @@ ALLOWED = {
     "channels_last": "bool",
     "clip": "number > 0|null",
     "monitor": "|".join(MONITORS),
+    "head.bias_init": "zero|prior",
     "split.val": "number > 0 < 1",
     "split.test": "number > 0 < 1",
     "thresholds.shrinkage": "number >= 0",

@@ -31,11 +31,11 @@ class Model(nn.Module):
             return {"logits": self.labels(features), **outputs}
 
 
-def output_unit(num_features: int, num_outputs: int, seed: int, bias: float | None = None) -> nn.Linear:
-    """A linear layer whose initial weights depend on `seed` alone; `bias` replaces its random initial bias."""
+def output_unit(num_features: int, num_outputs: int, seed: int, bias: Tensor | float = 0.0) -> nn.Linear:
+    """A linear layer whose initial weights depend on `seed` alone, and whose bias starts at `bias`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         unit = nn.Linear(num_features, num_outputs)
-    if bias is not None:
-        nn.init.constant_(unit.bias, bias)
+    with torch.no_grad():
+        unit.bias.copy_(torch.as_tensor(bias))
     return unit

@@ -1,0 +1,31 @@
+"""What a replica starts from, and what the options of a run do to its data."""
+
+import torch
+
+from mllc.build import build_replica, share
+from mllc.config.compose import compose, expand
+from mllc.plan import cohorts
+
+SHEET = ("dataset.samples=240", "dataset.test_samples=80", "dataset.grid=3", "device=cpu")
+
+
+def test_the_label_outputs_start_at_zero_or_at_the_prior_and_with_the_same_weights():
+    zero, prior = expand([*SHEET, "head.bias_init=zero,prior"])
+    assert len(cohorts([zero, prior])) == 1, "they are compared on the same batches"
+    shared = share(zero)
+    plain, informed = (build_replica(conf, "", shared).model.labels for conf in (zero, prior))
+    assert torch.equal(plain.weight, informed.weight)
+    assert not plain.bias.any()
+    counts, samples = shared.statistics.label_counts, shared.statistics.num_samples
+    expected = [torch.logit(torch.tensor((n + 0.5) / (samples + 1))).item() for n in counts.tolist()]
+    torch.testing.assert_close(informed.bias.detach(), torch.tensor(expected))
+    assert informed.bias.isfinite().all()
+
+
+def test_single_positives_are_of_the_training_split_alone_and_known_to_the_losses():
+    whole, single = share(compose(SHEET)), share(compose([*SHEET, "dataset.single_positive=true"]))
+    assert single.data.train.targets.sum(1).max() == 1
+    assert single.statistics.mean_cardinality <= 1
+    for split in ("val", "test"):
+        assert torch.equal(single.data.split(split).targets, whole.data.split(split).targets)
+    assert single.data.train.ids == whole.data.train.ids, "the split does not depend on the option"
