@@ -192,14 +192,22 @@ def report(
 @app.command(name="list")
 def list_(
     what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=_complete_kind)] = None,
+    name: Annotated[str | None, typer.Argument(help="One of them: its documentation and its YAML")] = None,
     config_dir: ConfigDir = None,
+    allow_target: Allow = None,
 ) -> None:
-    """Show what there is: losses, datasets, ..."""
-    from mllc.config.listing import listing
+    """Show what there is: losses, datasets, ..., or all about one.
+
+    mllc list losses asymmetric
+    """
+    from mllc.config.listing import about, listing
     from mllc.suggest import did_you_mean
 
     if what is not None and what not in KINDS:
         raise ConfigError(f"'{what}' cannot be listed{did_you_mean(what, KINDS)} Type one of {', '.join(KINDS)}")
+    if what is not None and name is not None:
+        typer.echo(about(what, name, config_dir, _importable(allow_target, config_dir)), nl=False)
+        return
     width = _width() if _on_terminal() else None
     typer.echo("\n".join(listing(kind, config_dir, width) for kind in ([what] if what else KINDS)), nl=False)
 

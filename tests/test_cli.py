@@ -173,7 +173,25 @@ def test_list_is_plain_when_piped(run_cli, kind):
     assert all(len(row) == len(rows[0]) and all(row) for row in rows)
 
 
-@pytest.mark.parametrize("width", [80, 120])
+def test_list_tells_all_about_one(run_cli):
+    code, out, _ = run_cli("list", "losses", "asymmetric")
+    assert code == 0
+    for part in ("mllc.losses.asymmetric", "gamma_neg: float = 4.0", "arXiv:2009.14119", "conf/loss/asymmetric.yaml"):
+        assert part in out
+    assert out.endswith((mllc.config.catalogue.conf_folder() / "loss/asymmetric.yaml").read_text())
+    assert "6 losses" in run_cli("list", "sweeps", "demo")[1]
+    code, _, err = run_cli("list", "losses", "asymetric")
+    assert (code, "did you mean 'asymmetric'?" in err) == (2, True)
+
+
+def test_list_shows_the_settings_and_the_statistics_of_losses(run_cli):
+    _, out, _ = run_cli("list", "losses")
+    rows = {row[0]: row for row in (line.split("\t") for line in out.splitlines())}
+    assert rows["weighted_bce"][2:5] == ["weight=balanced, cap=null", "above", "label_counts, num_samples"]
+    assert rows["bce"][2:5] == ["-", "above", "-"]
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
 def test_list_fits_the_terminal(width):
     from mllc.config.listing import listing
 
@@ -187,7 +205,7 @@ def test_list_sees_the_users_folder(run_cli, tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "mine.yaml").write_text("defaults: [focal]\ntraits: {formula: mine}\n")
     _, out, _ = run_cli("list", "losses", "--config-dir", str(tmp_path))
-    assert "mine\tmine\tabove\t" in out
+    assert "mine\tmine\tgamma=2.0, alpha=null\tabove\t" in out
 
 
 def imported_by(*arguments):

@@ -1,5 +1,6 @@
 """What conf/ offers: groups, choices, what their YAMLs say of themselves. Reads folders and YAML only: it is quick."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,9 @@ KINDS = {"losses": "loss", "datasets": "dataset", "sweeps": "sweep"} | {
     f"{group}s": group for group in ("backbone", "optimizer", "schedule")
 }
 """What `mllc list` can list -> its folder in conf/."""
+
+OF_EVERY_LOSS = ("name", "reduction", "rule", "threshold", "k")
+"""Keys of a loss's YAML that are not settings of its own."""
 
 
 def conf_folder() -> Path:
@@ -159,7 +163,8 @@ def is_setting(key: str) -> bool:
 
 def columns(group: str) -> tuple[str, ...]:
     """What `mllc list` says of each choice, beside its name."""
-    return {"loss": ("formula", "rule", "source"), "sweep": ("summary",)}.get(group, ("summary", "source"))
+    told = {"loss": ("formula", "settings", "rule", "needs", "source"), "sweep": ("summary",)}
+    return told.get(group, ("summary", "source"))
 
 
 def rows(group: str, config_dir: Path | None = None) -> list[tuple[str, ...]]:
@@ -167,6 +172,14 @@ def rows(group: str, config_dir: Path | None = None) -> list[tuple[str, ...]]:
     table = []
     for name in choices(group, config_dir):
         content = settings(group, name, config_dir)
-        said = content | (content.get("traits") or {})
-        table.append((name, *(str(said.get(column) or "") for column in columns(group))))
+        traits = content.get("traits") or {}
+        said = content | traits
+        own = [f"{key}={_as_typed(lookup(content, key))}" for key in keys(content) if key not in OF_EVERY_LOSS]
+        said["settings"] = ", ".join(own)
+        said["needs"] = ", ".join(traits.get("needs") or ())
+        table.append((name, *(str(said.get(column) or "-") for column in columns(group))))
     return table
+
+
+def _as_typed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

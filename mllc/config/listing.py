@@ -1,12 +1,17 @@
-"""The tables of `mllc list`."""
+"""What `mllc list` prints: the tables, and all about one choice."""
 
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 from mllc.config import catalogue
 
+WIDE = 140
+"""Columns of a terminal from which on a table also says the settings and needs of losses."""
+
 
 def listing(kind: str, config_dir: Path | None = None, width: int | None = None) -> str:
-    """A table of `width` columns for one of catalogue.KINDS; without one, tabs between the fields."""
+    """A table of `width` columns for one of catalogue.KINDS; without one, all fields, with tabs between them."""
     group = catalogue.KINDS[kind]
     titles, rows = (group, *catalogue.columns(group)), catalogue.rows(group, config_dir)
     if width is None:
@@ -16,6 +21,8 @@ def listing(kind: str, config_dir: Path | None = None, width: int | None = None)
     from rich.console import Console
     from rich.table import Table
 
+    fitting = [column for column, title in enumerate(titles) if width >= WIDE or title not in ("settings", "needs")]
+    titles, *rows = [[row[column] for column in fitting] for row in (titles, *rows)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in titles:
         table.add_column(title, style="bold" if title == group else None, no_wrap=title in (group, "rule"))
@@ -24,4 +31,19 @@ def listing(kind: str, config_dir: Path | None = None, width: int | None = None)
     console = Console(width=width)
     with console.capture() as capture:
         console.print(table, markup=False)
-    return capture.get()
+    return capture.get() + f"All about one: mllc list {kind} NAME\n"
+
+
+def about(kind: str, name: str, config_dir: Path | None = None, allow: Sequence[str] = ()) -> str:
+    """The docstring of what a choice's YAML names, and the YAML."""
+    from mllc.config.targets import target
+
+    group = catalogue.KINDS[kind]
+    file = catalogue.find(group, name, config_dir)
+    said = ""
+    if group != "sweep":
+        function = target(catalogue.settings(group, name, config_dir), allow=allow)
+        said = (
+            f"{function.__module__}.{function.__name__}{inspect.signature(function)}\n\n{inspect.getdoc(function)}\n\n"
+        )
+    return f"{said}{catalogue.shown(file)}\n\n{file.read_text()}"

