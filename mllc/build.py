@@ -74,13 +74,18 @@ class Shared:
         found = chance_average_precision(truth.targets, truth.mask).nanmean().item()
         return None if math.isnan(found) else found
 
-    def constant_loss(self, objective: Objective, loss: Config) -> float:
-        """The validation loss of the best per-label constant under `objective`, whose config is `loss`."""
+    def constant_loss(self, objective: Objective, loss: Config) -> float | None:
+        """The validation loss of the best per-label constant under `objective`, whose config is `loss`.
+
+        None for a loss that changes with the epochs: there is no one constant to hold the history against.
+        """
+        if "epoch" in objective.traits.needs:
+            return None
         key = json.dumps(loss, sort_keys=True)
         if key not in self._constants:
             truth, device = self.feed.truth("val"), self.feed.device
             mask = None if truth.mask is None else truth.mask.to(device)
-            self._constants[key] = best_constant(objective, truth.targets.to(device), mask)[1]
+            self._constants[key] = best_constant(objective, truth.targets.to(device), mask, self.feed.batch_size)[1]
         return self._constants[key]
 
 

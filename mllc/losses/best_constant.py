@@ -9,16 +9,19 @@ from mllc.losses.objective import Objective
 from mllc.types import Outputs
 
 
-def best_constant(objective: Objective, targets: Tensor, mask: Tensor | None = None) -> tuple[Outputs, float]:
+def best_constant(
+    objective: Objective, targets: Tensor, mask: Tensor | None = None, batch_size: int = 256
+) -> tuple[Outputs, float]:
     """The outputs, one for all samples, with which `objective` costs least on `targets`, and its mean loss there.
 
     A model whose loss on these targets is never below that of the best constant has learned nothing from its input.
     L-BFGS from the prior log-odds (and the extra outputs' initial biases). A separable loss depends on two
     counts of each label only, whatever the number of samples, and is solved in float64; the others, for speed, in
-    float32. The value returned is computed in float64.
+    float32, and a coupled one batch by batch, as validation computes it. The value returned is computed in float64.
 
     targets  (samples, labels), 0 or 1, at least one sample
     mask     bool (samples, labels), False where unknown, or None
+    batch_size  of the validation whose loss is compared with this one
     returns  float64 outputs of one row, and the mean over samples of `Objective.loss`; an infimum at infinity (a label
              never true) is approached, not reached
     """
@@ -34,7 +37,13 @@ def best_constant(objective: Objective, targets: Tensor, mask: Tensor | None = N
     def cost(row: Outputs, truth: Tensor) -> Tensor:
         if separable:
             return (weights * summed.values(_repeat(row, 2), both)).sum()
-        return summed.mean(_repeat(row, len(truth)), truth, mask)
+        size = batch_size if objective.traits.coupled else len(truth)
+        total = truth.new_zeros(())
+        for start in range(0, len(truth), size):
+            part = truth[start : start + size]
+            known_part = None if mask is None else mask[start : start + size]
+            total = total + summed.mean(_repeat(row, len(part)), part, known_part) * len(part)
+        return total / len(truth)
 
     # a small offset: a label never true starts where it costs next to nothing
     start = {"logits": ((positives + 0.01) / (negatives + 0.01)).log().unsqueeze(0)}

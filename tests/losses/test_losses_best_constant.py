@@ -68,6 +68,15 @@ def test_no_neighbour_and_no_other_constant_is_better(name, build):
             assert cost({key: output + noise[key] for key, output in row.items()}) > value - 1e-5
 
 
+def test_a_coupled_loss_is_judged_by_batches_as_validation_is(build):
+    objective = build("soft_f1")
+    row, value = best_constant(objective, TARGETS, batch_size=16)
+    batches = [TARGETS[start : start + 16] for start in range(0, len(TARGETS), 16)]
+    costs = [objective.mean({"logits": row["logits"].expand(len(part), -1)}, part) * len(part) for part in batches]
+    assert value == pytest.approx(sum(costs).item() / len(TARGETS), rel=1e-9)
+    assert value != pytest.approx(best_constant(objective, TARGETS, batch_size=len(TARGETS))[1], rel=1e-3)
+
+
 def test_masked_entries_do_not_count(build):
     mask = torch.ones_like(TARGETS, dtype=torch.bool)
     mask[:20, 4] = False
