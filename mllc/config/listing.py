@@ -25,7 +25,9 @@ def listing(kind: str, config_dir: Path | None = None, width: int | None = None)
     titles, *rows = [[row[column] for column in fitting] for row in (titles, *rows)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in titles:
-        table.add_column(title, style="bold" if title == group else None, no_wrap=title in (group, "rule"))
+        table.add_column(
+            title, style="bold" if title == group else None, overflow="fold", no_wrap=title in (group, "rule")
+        )
     for row in rows:
         table.add_row(*row)
     console = Console(width=width)
