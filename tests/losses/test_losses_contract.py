@@ -46,7 +46,7 @@ def gradients(objective, outputs, targets=TARGETS):
 
 
 def test_the_yamls_are_found():
-    assert len(CONFIGS) >= 8
+    assert len(CONFIGS) >= 39
 
 
 # the YAML ----------------------------------------------------------------------------------------------------------
