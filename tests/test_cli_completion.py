@@ -14,7 +14,7 @@ from mllc.config.completion import complete_override
 @pytest.mark.parametrize(
     ("typed", "incomplete", "expected"),
     [
-        ([], "loss=fo", ["loss=focal"]),
+        ([], "loss=fo", ["loss=focal", "loss=focal_margin"]),
         ([], "loss=", [f"loss={name}" for name in catalogue.choices("loss")]),
         ([], "sched", ["schedule=", "schedule.warmup="]),
         ([], "schedule=c", ["schedule=constant", "schedule=cosine"]),
@@ -42,7 +42,7 @@ def test_offers(typed, incomplete, expected):
 def test_offers_the_users_own(tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "forgiving.yaml").write_text("defaults: [focal]\nmercy: 1.0\n")
-    assert complete_override([], "loss=fo", tmp_path) == ["loss=focal", "loss=forgiving"]
+    assert complete_override([], "loss=for", tmp_path) == ["loss=forgiving"]
     assert complete_override(["loss=forgiving"], "loss.me", tmp_path) == ["loss.mercy=1.0"]
     assert complete_override(["loss=forgiving"], "loss.gam", tmp_path) == ["loss.gamma=2.0"]
 
@@ -57,7 +57,7 @@ def test_a_broken_yaml_offers_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["train", "loss", "=", "fo"], "focal"),
+        (["train", "loss", "=", "foc"], "focal focal_margin"),
         (["train", "optimizer", "="], " ".join(catalogue.choices("optimizer"))),
         (["train", "loss", "=", "focal", "loss.ga"], "loss.gamma=2.0"),
         (["train", "loss", "=", "focal", "loss.gamma", "="], "2.0"),

@@ -15,7 +15,7 @@ REFUSED = {
     "lr=0.1": r"did you mean 'optimizer.lr'\?",
     "hydra.job.name=x": r"'hydra.job.name' is neither a group nor a setting",
     "loss=focal loss.gama=1": r"loss=focal has no setting 'gama'; did you mean 'gamma'\? Its settings: gamma, alpha",
-    "loss.gamma=1": r"loss=bce has no setting 'gamma'; loss=focal has it",
+    "loss.gamma=1": r"loss=bce has no setting 'gamma'; it belongs to loss=.*, focal",
     "backbone=linear backbone.wide=3": r"Its settings: none",
     "loss._target_=os.system": r"no setting '_target_'",
     "loss.traits.shape=x": r"no setting 'traits.shape'",
@@ -90,7 +90,7 @@ def test_refused(given):
 
 
 REFUSED_SWEEPS = {
-    "loss=bce,focal loss.gamma=2": r"loss=bce has no setting 'gamma'; loss=focal has it(.|\n)*in the trial loss=bce",
+    "loss=bce,focal loss.gamma=2": r"loss=bce has no setting 'gamma'; it belongs to (.|\n)*in the trial loss=bce",
     "loss=bce,focal loss.gamma=1,2": r"in the trial loss=bce loss.gamma=1\nEach override goes to every trial: type "
     r"a sweep of its own for .* or name trials as rows of a preset, such as conf/sweep/demo.yaml",
     "seed=range(100000)": r"^seed \(over 10,000\): more than 10,000 trials; type fewer values",

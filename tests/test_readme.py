@@ -68,7 +68,7 @@ def test_every_command_runs(tmp_path):
 
 
 def test_adding_a_loss(tmp_path):
-    (code,) = (block for kind, block in BLOCKS if kind == "python")
+    (code,) = (block for kind, block in BLOCKS if kind == "python" and "def mine(" in block)
     (settings,) = (block for kind, block in BLOCKS if kind == "yaml")
     (tmp_path / "my/loss").mkdir(parents=True)
     (tmp_path / "my/mine.py").write_text(code)

@@ -77,7 +77,8 @@ def unknown_key(key: str, config: dict[str, Any], config_dir: Path | None) -> st
     own = [own for own in catalogue.keys(config[group]) if own != "name"]
     others = [other for other in catalogue.choices(group, config_dir) if other != name]
     others = [other for other in others if setting in catalogue.keys(catalogue.settings(group, other, config_dir))]
-    hint = f"; {group}={' or '.join(others[:4])} has it." if others else did_you_mean(setting, own)
+    more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+    hint = f"; it belongs to {group}={', '.join(others[:4])}{more}." if others else did_you_mean(setting, own)
     return f"{group}={name} has no setting '{setting}'{hint} Its settings: {', '.join(own) or 'none'}"
 
 

@@ -152,7 +152,8 @@ def test_every_yaml_names_its_reader_and_settings():
         node = yaml.safe_load(file.read_text())
         module, _, name = node.pop("_target_").rpartition(".")
         assert name == file.stem
-        node.pop("augment", None)
+        for common in ("augment", "single_positive"):  # of every reader's data, done after reading
+            node.pop(common, None)
         node.pop("defaults", None)
         traits = node.pop("traits")
         assert {"summary", "source", "kind", "backbone", "paths"} <= traits.keys()
