@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def abs_kl(logits: Tensor, targets: Tensor, *, eps: float = 1e-7) -> Tensor:
     """Absolute KL divergence: abs((y - p) log(y / p)), y and p both at least eps.
 

@@ -4,11 +4,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_flag, check_number
+from mllc.losses.powers import power
 from mllc.losses.precision import full_precision
 
 
+def _slope(
+    logits: Tensor, targets: Tensor, *, gamma_neg: float, gamma_pos: float, margin: float, detach_focal: bool
+) -> Tensor:
+    """-y (1-p)^g+ ((1-p) - g+ p log p) + (1-y) p (1-p) pm^g- (1 / (1-pm) - g- log(1-pm) / pm) where p > m."""
+    p, not_p = torch.sigmoid(logits), torch.sigmoid(-logits)
+    positive = not_p if detach_focal else not_p + p * F.logsigmoid(logits).mul_(-gamma_pos)
+    positive = positive * power(not_p, gamma_pos)
+    not_pm = (not_p + margin).clamp(max=1)
+    pm = 1 - not_pm
+    negative = power(pm, gamma_neg) * (not_p / not_pm if margin > 0 else 1)
+    if not detach_focal and gamma_neg > 0:
+        log_not_pm = not_pm.log_() if margin > 0 else F.logsigmoid(-logits)
+        negative -= power(pm, gamma_neg - 1).mul_(log_not_pm).mul_(not_p).mul_(gamma_neg)
+    if margin > 0:
+        negative.masked_fill_(pm == 0, 0)
+    return torch.lerp(negative.mul_(p), -positive, targets)
+
+
 @full_precision
+@by_rows(_slope)
 def asymmetric(
     logits: Tensor,
     targets: Tensor,
@@ -33,16 +54,11 @@ def asymmetric(
     check_number("gamma_pos", gamma_pos, low=0)
     check_number("margin", margin, low=0, high=1)
     check_flag("detach_focal", detach_focal)
-    log_p, log_not_p = F.logsigmoid(logits), F.logsigmoid(-logits)
-    positive_weight = (gamma_pos * log_not_p).exp()
-    if margin == 0:
-        log_not_pm, negative_weight = log_not_p, (gamma_neg * log_p).exp()
-    else:
-        # 1 - pm = min(1 - p + m, 1), at least m: its logarithm is safe
-        log_not_pm = (torch.sigmoid(-logits) + margin).clamp(max=1).log()
-        # not down to 0, where x^gamma has an infinite slope for gamma < 1
-        tiny = torch.finfo(logits.dtype).tiny
-        negative_weight = (torch.sigmoid(logits) - margin).clamp(min=tiny) ** gamma_neg
+    not_p = torch.sigmoid(-logits)
+    # 1 - pm = min(1 - p + m, 1), at least m: its logarithm is safe
+    not_pm = (not_p + margin).clamp(max=1)
+    log_not_pm = not_pm.log() if margin > 0 else F.logsigmoid(-logits)
+    positive_weight, negative_weight = power(not_p, gamma_pos), power(1 - not_pm, gamma_neg)
     if detach_focal:
         positive_weight, negative_weight = positive_weight.detach(), negative_weight.detach()
-    return targets * positive_weight * -log_p + (1 - targets) * negative_weight * -log_not_pm
+    return -torch.lerp(negative_weight * log_not_pm, positive_weight * F.logsigmoid(logits), targets)

@@ -3,11 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def bce_element_weight(logits: Tensor, targets: Tensor, *, weight: float = 10.0) -> Tensor:
     """Sigmoid cross-entropy times w where y = 1: (w y + 1 - y) (y softplus(-z) + (1 - y) softplus(z)).
 

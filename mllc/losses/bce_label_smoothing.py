@@ -3,11 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def bce_label_smoothing(logits: Tensor, targets: Tensor, *, smoothing: float = 0.1) -> Tensor:
     """Sigmoid cross-entropy with targets moved towards each other: y becomes y (1 - a) + (1 - y) a.
 

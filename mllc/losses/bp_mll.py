@@ -3,11 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.lsep import log_sum_of_pairs
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def bp_mll(logits: Tensor, targets: Tensor) -> Tensor:
     """log(1 + E), E = sum_P sum_N e^(zn - zp) / (|P| |N|), the published loss of a row.
 

@@ -5,12 +5,14 @@ import math
 import torch
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_flag, check_number
 from mllc.losses.focal import focal
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def class_balanced(
     logits: Tensor,
     targets: Tensor,

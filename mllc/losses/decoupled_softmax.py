@@ -3,10 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def decoupled_softmax(logits: Tensor, targets: Tensor) -> Tensor:
     """Softmax cross-entropy of each positive against the negatives: (1/k) sum_P log(1 + sum_N e^(zn - zp)).
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.focal import focal
 from mllc.losses.precision import full_precision
@@ -9,6 +10,7 @@ from mllc.losses.rebalanced_focal import rebalancing
 
 
 @full_precision
+@by_rows()
 def distribution_balanced(
     logits: Tensor,
     targets: Tensor,

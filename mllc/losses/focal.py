@@ -3,11 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def focal(logits: Tensor, targets: Tensor, *, gamma: float = 2.0, alpha: float | None = None) -> Tensor:
     """Focal loss: alpha_t (1 - p_t)^gamma (-log p_t), p_t the probability given to the true side.
 

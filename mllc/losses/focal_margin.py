@@ -2,12 +2,14 @@
 
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.focal import focal
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def focal_margin(logits: Tensor, targets: Tensor, *, gamma: float = 2.0, margin: float = 1.0) -> Tensor:
     """Focal margin loss: y (1-p')^gamma (-log p') + (1-y) p^gamma (-log(1-p)), p' = sigmoid(z - margin).
 

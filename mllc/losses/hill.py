@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.focal import focal
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def hill(logits: Tensor, targets: Tensor, *, lam: float = 1.5, margin: float = 1.0, gamma: float = 2.0) -> Tensor:
     """Hill loss: y (1-p')^gamma (-log p') + (1-y) (l - p) p^2, p' = sigmoid(z - margin).
 

@@ -3,11 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number, check_word
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def logit_adjusted(
     logits: Tensor,
     targets: Tensor,

@@ -3,10 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def lsep(logits: Tensor, targets: Tensor) -> Tensor:
     """Log-sum-exp pairwise loss: log(1 + sum_P sum_N e^(zn - zp)).
 

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def mse(logits: Tensor, targets: Tensor) -> Tensor:
     """Squared error of probabilities, the Brier score: (p - y)^2.
 

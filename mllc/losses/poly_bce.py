@@ -4,11 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def poly_bce(logits: Tensor, targets: Tensor, *, epsilon: float = 1.0) -> Tensor:
     """Poly-1 cross-entropy: -log p_t + epsilon (1 - p_t), p_t the probability given to the true side.
 

@@ -5,11 +5,13 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def propensity_bce(
     logits: Tensor,
     targets: Tensor,

@@ -4,11 +4,13 @@ import torch
 from torch import Tensor
 
 from mllc.losses.apl import apl
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def ral(
     logits: Tensor,
     targets: Tensor,

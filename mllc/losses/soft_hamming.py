@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def soft_hamming(logits: Tensor, targets: Tensor) -> Tensor:
     """Absolute error of probabilities: abs(p - y).
 

@@ -2,10 +2,12 @@
 
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def softmax_ce(logits: Tensor, targets: Tensor) -> Tensor:
     """Softmax cross-entropy: -(1/k) sum_P log softmax(z), k the number of a sample's true labels.
 

@@ -4,12 +4,14 @@ import math
 
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.focal import focal
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def splc(
     logits: Tensor,
     targets: Tensor,

@@ -3,10 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
 @full_precision
+@by_rows()
 def weak_negatives(logits: Tensor, targets: Tensor) -> Tensor:
     """Weak assumed negatives (WAN): y softplus(-z) + (1 - y) softplus(z) / (C - 1), C the number of labels.
 
