@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 from test_readme import write_features, write_photos
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -47,6 +48,25 @@ def test_cohort(script, tmp_path, monkeypatch):
     assert found["same_figures"], "a trial in a cohort does the work of a process of its own"
     assert found["settings"]["samples"]["test"] == 8
     assert found["times_less"]["processor"]["median"] > 1
+
+
+@pytest.mark.slow
+def test_losses(script, tmp_path, capsys, monkeypatch):
+    losses = script("losses")
+    monkeypatch.setattr(losses, "PAIRWISE", (8, 30))
+    found = losses.main(
+        shlex.split("--losses asymmetric,zlpr,lsep,softmax_count --shapes 8x30 --rounds 2 --device cpu")
+    )
+    assert written(tmp_path) == found
+    assert found["against_bce"]["8x30"].keys() == {"asymmetric", "zlpr", "lsep", "softmax_count"}
+    assert found["against_bce"]["8x30"]["asymmetric"]["eager"]["tensors"] <= 5.2
+    assert found["against_published"].keys() == {"asymmetric", "zlpr", "lsep"}
+    table = capsys.readouterr().out
+    assert "| zlpr | 8x30 |" in table
+    for name, form in losses.PUBLISHED.items():
+        logits, targets = losses.random_batch((8, 30), torch.device("cpu"))
+        value, inputs = losses.own(losses.build(name, targets), logits, targets)
+        torch.testing.assert_close(form(logits, targets) / 8, value(*inputs), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
