@@ -33,7 +33,8 @@ def by_rows(slope: Callable[..., Tensor] | None = None) -> Callable[[Loss[P]], L
         def wrapper(logits: Tensor, targets: Tensor, *args: P.args, **kwargs: P.kwargs) -> Tensor:
             tensors = {key: value for key, value in kwargs.items() if isinstance(value, Tensor)}
             if (
-                logits.dim() != 2
+                args  # losses have none: their settings are named
+                or logits.dim() != 2
                 or len(logits) == 1
                 or logits.numel() <= AT_ONCE
                 or logits.device.type != "cpu"
@@ -41,8 +42,8 @@ def by_rows(slope: Callable[..., Tensor] | None = None) -> Callable[[Loss[P]], L
                 or torch.compiler.is_compiling()
             ):
                 return function(logits, targets, *args, **kwargs)
-            kwargs = (function.__kwdefaults__ or {}) | kwargs
-            rest = {key: value for key, value in kwargs.items() if key not in tensors}
+            settings: dict[str, Any] = {**(function.__kwdefaults__ or {}), **kwargs}
+            rest = {key: value for key, value in settings.items() if key not in tensors}
             call = functools.partial(_call, function, tuple(tensors), rest)
             slope_call = None if slope is None else functools.partial(_call, slope, tuple(tensors), rest)
             return _Blocks.apply(call, slope_call, logits, targets, *tensors.values())  # type: ignore[no-any-return]
