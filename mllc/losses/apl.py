@@ -1,11 +1,12 @@
 """Asymmetric polynomial loss (APL): the asymmetric loss with other coefficients in the series of a positive's loss."""
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from mllc.losses.asymmetric import asymmetric
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
+from mllc.losses.powers import power
 from mllc.losses.precision import full_precision
 
 
@@ -45,8 +46,8 @@ def apl(
     losses = asymmetric(
         logits, targets, gamma_neg=gamma_neg, gamma_pos=gamma_pos, margin=margin, detach_focal=detach_focal
     )
-    log_not_p = F.logsigmoid(-logits)
-    weight, not_p = (gamma_pos * log_not_p).exp(), log_not_p.exp()
+    not_p = torch.sigmoid(-logits)
+    weight = power(not_p, gamma_pos)
     if detach_focal:
         weight = weight.detach()
-    return losses - targets * weight * (e1 * not_p + e2 / 2 * not_p**2)
+    return losses - targets * weight * not_p * (e1 + e2 / 2 * not_p)

@@ -17,15 +17,21 @@ def _slope(
     p, not_p = torch.sigmoid(logits), torch.sigmoid(-logits)
     positive = not_p if detach_focal else not_p + p * F.logsigmoid(logits).mul_(-gamma_pos)
     positive = positive * power(not_p, gamma_pos)
-    not_pm = (not_p + margin).clamp(max=1)
-    pm = 1 - not_pm
+    not_pm, pm, log_not_pm = _shifted(logits, not_p, margin)
     negative = power(pm, gamma_neg) * (not_p / not_pm if margin > 0 else 1)
     if not detach_focal and gamma_neg > 0:
-        log_not_pm = not_pm.log_() if margin > 0 else F.logsigmoid(-logits)
-        negative -= power(pm, gamma_neg - 1).mul_(log_not_pm).mul_(not_p).mul_(gamma_neg)
+        negative -= log_not_pm.mul_(gamma_neg).mul_(not_p).mul_(power(pm, gamma_neg - 1))
     if margin > 0:
         negative.masked_fill_(pm == 0, 0)
     return torch.lerp(negative.mul_(p), -positive, targets)
+
+
+def _shifted(logits: Tensor, not_p: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+    """1 - pm, pm and log(1 - pm). 1 - pm = min(1 - p + m, 1) is at least m, and its logarithm safe."""
+    if margin == 0:
+        return not_p, torch.sigmoid(logits), F.logsigmoid(-logits)
+    not_pm = (not_p + margin).clamp(max=1)
+    return not_pm, 1 - not_pm, not_pm.log()
 
 
 @full_precision
@@ -55,10 +61,8 @@ def asymmetric(
     check_number("margin", margin, low=0, high=1)
     check_flag("detach_focal", detach_focal)
     not_p = torch.sigmoid(-logits)
-    # 1 - pm = min(1 - p + m, 1), at least m: its logarithm is safe
-    not_pm = (not_p + margin).clamp(max=1)
-    log_not_pm = not_pm.log() if margin > 0 else F.logsigmoid(-logits)
-    positive_weight, negative_weight = power(not_p, gamma_pos), power(1 - not_pm, gamma_neg)
+    _, pm, log_not_pm = _shifted(logits, not_p, margin)
+    positive_weight, negative_weight = power(not_p, gamma_pos), power(pm, gamma_neg)
     if detach_focal:
         positive_weight, negative_weight = positive_weight.detach(), negative_weight.detach()
     return -torch.lerp(negative_weight * log_not_pm, positive_weight * F.logsigmoid(logits), targets)

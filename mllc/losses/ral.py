@@ -1,4 +1,4 @@
-"""Robust asymmetric loss (RAL): the asymmetric polynomial loss with Hill's weight on the negatives."""
+"""Robust asymmetric loss (RAL): the asymmetric polynomial loss, its negatives weighted as in the Hill loss."""
 
 import torch
 from torch import Tensor
@@ -22,9 +22,10 @@ def ral(
     e2: float = -2.5,
     lam: float = 1.5,
 ) -> Tensor:
-    """RAL: apl, its negatives times (l - p) p^2 (l - 1 + pm), pm = max(p - m, 0).
+    """RAL: apl, its negatives times l - p.
 
-    The factors make negatives of middling p cheaper still: at p = 1/2 one costs a quarter of what it does in apl.
+    The factor falls as p rises: a negative that the model takes for a positive, which may be a missing label, costs a
+    third of what it would at l = 1.5.
 
     logits, targets  (batch, labels); targets 0 or 1
     gamma_neg        g- >= 0; gamma_pos: g+ >= 0
@@ -33,12 +34,10 @@ def ral(
     lam              l >= 1
     returns          (batch, labels)
     raises           ValueError for a setting outside its domain
-    source           Park et al. 2023, arXiv:2308.05542. This is the form of the authors' code, with its values. The
-                     paper's own factor of the negatives could not be established, and may be l - p alone. Departure:
-                     no clamp of p before the logarithm
+    source           Park et al. 2023, arXiv:2308.05542 (formula not checked against its text; l from the authors' code).
+                     That code has two factors more on the negatives, p^2 and l - 1 + pm, pm = max(p - m, 0), and clamps
+                     p before the logarithm; both are left out
     """
     check_number("lam", lam, low=1)
     losses = apl(logits, targets, gamma_neg=gamma_neg, gamma_pos=gamma_pos, margin=margin, e1=e1, e2=e2)
-    p = torch.sigmoid(logits)
-    weight = (lam - p) * p**2 * (lam - 1 + (p - margin).clamp(min=0))
-    return losses * (targets + (1 - targets) * weight)
+    return losses * torch.lerp(lam - torch.sigmoid(logits), torch.ones_like(losses), targets)

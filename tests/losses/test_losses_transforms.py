@@ -156,9 +156,21 @@ def test_a_second_derivative_in_blocks_is_refused(monkeypatch):
         torch.autograd.grad(first.sum(), logits)
 
 
+@pytest.mark.parametrize("at_once", [4, 2**17])
+@pytest.mark.parametrize("gamma_neg", [0.5, 1.0, 2.0, 4.0])
+def test_slope_of_sure_negatives_in_float32(gamma_neg, at_once, monkeypatch):
+    monkeypatch.setattr(blocks, "AT_ONCE", at_once)
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        logits = torch.tensor([[-18.0, -20, -40, -80]] * 2, dtype=dtype).requires_grad_()
+        losses = asymmetric(logits, torch.zeros_like(logits), gamma_neg=gamma_neg, margin=0.0)
+        found.append(torch.autograd.grad(losses.sum(), logits)[0].double())
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-30)
+
+
 @pytest.mark.parametrize("detach_focal", [False, True])
 @pytest.mark.parametrize("margin", [0.0, 0.05, 1.0])
-@pytest.mark.parametrize("gamma_neg", [0.0, 0.5, 1.0, 2.5, 4.0])
+@pytest.mark.parametrize("gamma_neg", [0.0, 0.5, 1.0, 2.0, 2.5, 4.0])
 @pytest.mark.parametrize("gamma_pos", [0.0, 0.5, 1.0, 2.0])
 def test_slope_of_asymmetric(gamma_pos, gamma_neg, margin, detach_focal, monkeypatch):
     monkeypatch.setattr(blocks, "AT_ONCE", 10)
