@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from machine import machine, write
 
-DIGITS = "optimizer=sgd optimizer.lr=30 clip=0.01 schedule=one_cycle head.bias_init=zero,prior".split()
-BIBTEX = "optimizer=adamw optimizer.lr=0.001,0.004 epochs=20".split()
+DIGITS = ["optimizer=sgd", "optimizer.lr=30", "clip=0.01", "schedule=one_cycle", "head.bias_init=zero,prior"]
+BIBTEX = ["optimizer=adamw", "optimizer.lr=0.001,0.004", "epochs=20"]
 
 
 def sweeps(folder: Path | None) -> dict[str, list[str]]:

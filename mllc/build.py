@@ -18,7 +18,7 @@ from mllc.config.catalogue import GROUPS
 from mllc.config.targets import build, target
 from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
-from mllc.data.statistics import label_statistics, prior_log_odds
+from mllc.data.statistics import constant_labels, label_statistics, prior_log_odds
 from mllc.device import amp_dtype, pick_device, require_memory
 from mllc.errors import DataError, ModelError
 from mllc.evaluate import evaluate_baselines
@@ -101,6 +101,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     _require_true_labels(data, conf["monitor"])
     if dataset.get("single_positive"):
         data = single_positive(data, seeding.generator(name, seed, "single_positive"))
+    data = replace(data, notes=(*data.notes, *constant_labels(data.label_names, data.train)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
         backbone = _build_backbone(conf["backbone"], data.input_shape, allow)

@@ -21,21 +21,26 @@ COLORS = {"true": "#0072b2", "false": "#d55e00"}
 
 
 def curve(objective: Objective, true: bool) -> tuple[list[float], list[float]]:
-    """The sample's loss, above its least, and its derivative at each of LOGITS, of a label that is true or false.
+    """The loss, above its least, and its derivative at each of LOGITS, of a label that is true or false.
 
-    The label belongs to a sample with TRUE true labels in all; a second sample, for losses that compare samples, has
-    the same labels reversed and logits of 0. What a loss counts of other epochs is that of epoch 10.
+    The label belongs to a sample with TRUE true labels in all; in a second sample, for losses that compare samples, its
+    target is the other one. What is drawn is the value of the element, where a loss has one, or else of the sample, or
+    else of the batch. What a loss counts of other epochs is that of epoch 10.
     """
     targets = torch.zeros(2, LABELS)
     targets[0, 1 - true : 1 - true + TRUE] = 1
-    targets[1] = targets[0].flip(0)
+    targets[1, int(true) : true + TRUE] = 1
+    shape = objective.traits.shape
     values, slopes = [], []
     for logit in LOGITS.tolist():
         outputs = {name: torch.full((2,), float(TRUE)) for name in objective.outputs}
         outputs["logits"] = torch.zeros(2, LABELS)
         outputs["logits"][0, 0] = logit
         outputs["logits"].requires_grad_()
-        loss = 2 * objective.mean(outputs, targets, epoch=10)  # of both samples, and only one changes
+        if shape == "element":
+            loss = objective.values(outputs, targets, epoch=10)[0, 0]
+        else:
+            loss = objective.mean(outputs, targets, epoch=10) * (2 if shape == "sample" else 1)
         values.append(loss.item())
         slopes.append(torch.autograd.grad(loss, outputs["logits"])[0][0, 0].item())
     return [value - min(values) for value in values], slopes
@@ -74,7 +79,8 @@ def plot(file: Path, config_dir: Path | None = None, allow: Sequence[str] = ()) 
         panel.tick_params(labelsize=7)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="upper center", ncols=4, fontsize=8, frameon=False)
     figure.supxlabel(
-        "logit of the label; the sample has 20 labels, 2 of them true, other logits 0; losses above their least",
+        "logit of the label; the sample has 20 labels, 2 of them true, other logits 0; losses of the element, the "
+        "sample or the batch, above their least",
         fontsize=8,
     )
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight()))

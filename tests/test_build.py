@@ -28,4 +28,27 @@ def test_single_positives_are_of_the_training_split_alone_and_known_to_the_losse
     assert single.statistics.mean_cardinality <= 1
     for split in ("val", "test"):
         assert torch.equal(single.data.split(split).targets, whole.data.split(split).targets)
+    found = [note for note in single.data.notes if "never true" in note]
+    assert found
+    assert int(found[0].split()[0]) == (single.statistics.label_counts == 0).sum()
     assert single.data.train.ids == whole.data.train.ids, "the split does not depend on the option"
+
+
+def test_labels_that_are_always_true_are_said_and_get_finite_weights(tmp_path):
+    rows = "\n".join(f"{i % 7},{i % 3},1,{i % 2},0" for i in range(40))
+    (tmp_path / "a.arff").write_text(
+        "@relation r\n@attribute x numeric\n@attribute z numeric\n"
+        + "".join(f"@attribute {name} {{0,1}}\n" for name in ("always", "even", "never"))
+        + f"@data\n{rows}\n"
+    )
+    conf = compose(["dataset=arff", f"dataset.train={tmp_path}/a.arff", "dataset.num_labels=-3", "loss=weighted_bce"])
+    shared = share(conf)
+    assert [note for note in shared.data.notes if "true in training" in note] == [
+        "1 of 3 labels are never true in training: 'never'",
+        "1 of 3 labels are always true in training: 'always'",
+    ]
+    weight = build_replica(conf, "", shared).objective.values(
+        {"logits": torch.zeros(1, 3)}, torch.tensor([[1.0, 1.0, 1.0]])
+    )
+    assert weight.isfinite().all()
+    assert (weight > 0).all()

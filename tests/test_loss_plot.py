@@ -24,6 +24,17 @@ def test_a_curve_is_the_loss_and_its_slope():
     assert min(slopes) >= 0
 
 
+def test_losses_of_labels_and_batches_are_drawn_for_either_target():
+    for name in ("soft_f1", "tversky", "smooth_ap"):
+        for true in (False, True):
+            assert max(map(abs, curve(objective(name), true)[1])) > 0.01, name
+
+
+def test_a_large_loss_of_a_false_label_is_dropped():
+    values, _ = curve(objective("large_loss"), False)
+    assert values[-1] == 0 < max(values)
+
+
 def test_every_loss_is_drawn(tmp_path):
     assert plot(tmp_path / "losses.png") == list(catalogue.choices("loss"))
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")

@@ -22,6 +22,7 @@ def listing(kind: str, config_dir: Path | None = None, width: int | None = None)
     from rich.table import Table
 
     fitting = [column for column, title in enumerate(titles) if width >= WIDE or title not in ("settings", "needs")]
+    left_out = len(titles) - len(fitting)
     titles, *rows = [[row[column] for column in fitting] for row in (titles, *rows)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in titles:
@@ -33,7 +34,8 @@ def listing(kind: str, config_dir: Path | None = None, width: int | None = None)
     console = Console(width=width)
     with console.capture() as capture:
         console.print(table, markup=False)
-    return capture.get() + f"All about one: mllc list {kind} NAME\n"
+    more = f"Settings and needs: in a terminal of {WIDE} columns, or with | cat\n" if left_out else ""
+    return capture.get() + f"{more}All about one: mllc list {kind} NAME\n"
 
 
 def about(kind: str, name: str, config_dir: Path | None = None, allow: Sequence[str] = ()) -> str:

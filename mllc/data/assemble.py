@@ -23,10 +23,8 @@ def assemble(
 ) -> Dataset:
     """A Dataset of splits whose targets are columns of `label_names`.
 
-    Notes which labels are never true in training. Raises DataError for repeated or missing label names and for a split
-    without samples.
+    Raises DataError for repeated or missing label names and for a split without samples.
     """
-    notes = list(notes)
     names = tuple(label_names)
     if not names:
         raise DataError("the data set has no labels")
@@ -36,9 +34,6 @@ def assemble(
     for title, split in (("training", train), ("validation", val), ("test", test)):
         if split is not None and not len(split):
             raise DataError(f"the {title} split has no samples")
-    silent = [name for name, true in zip(names, train.targets.any(dim=0).tolist(), strict=True) if not true]
-    if silent:
-        notes.append(f"{len(silent)} of {len(names)} labels are never true in training: {listed(silent)}")
     return Dataset(
         kind=kind,
         label_names=names,

@@ -1,15 +1,19 @@
 """What losses, decision rules and initial biases may know of the labels: the training split's counts."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from mllc.types import LabelStatistics, Split
+from mllc.wording import listed
 
 
 def label_statistics(split: Split) -> LabelStatistics:
     """Positives of each label, number of samples and mean number of true labels of a (training) split.
 
-    Unknown entries (the mask) count as not true.
+    Unknown entries (the mask) count as not true, so that weights and priors made from these take a label for rarer
+    than it is by its share of unknown entries.
     """
     targets = split.targets if split.mask is None else split.targets * split.mask
     counts = targets.sum(dim=0, dtype=torch.int64)
@@ -27,3 +31,14 @@ def prior_log_odds(statistics: LabelStatistics) -> Tensor:
     """
     positives = statistics.label_counts
     return ((positives + 0.5) / (statistics.num_samples - positives + 0.5)).log()
+
+
+def constant_labels(names: Sequence[str], split: Split) -> list[str]:
+    """Notes on the labels that are never, or always, true in a (training) split: nothing can be learned about them."""
+    counts = label_statistics(split).label_counts
+    notes = []
+    for word, there in (("never", counts == 0), ("always", counts == len(split))):
+        found = [name for name, is_there in zip(names, there.tolist(), strict=True) if is_there]
+        if found:
+            notes.append(f"{len(found)} of {len(names)} labels are {word} true in training: {listed(found)}")
+    return notes

@@ -29,7 +29,8 @@ def large_loss(
     epoch            of training, counted from 0
     mask             bool (batch, labels), False where a target is unknown and takes no part; None: all known
     variant          reject (LL-R): these negatives cost 0; correct (LL-Ct): they cost softplus(-z), as positives do
-    rate             percent of all entries of the batch, more with each epoch; in [0, 100]; 0: bce
+    rate             percent of all entries of the batch, unknown ones included, more with each epoch; in [0, 100];
+                     0: bce
     returns          (batch, labels), in nats
     raises           ValueError for a setting outside its domain
     source           Kim et al. 2022, arXiv:2206.03740, and the authors' code; rates .1 to .5 are theirs, .2 among them

@@ -29,26 +29,28 @@ class LossModule(nn.Module):
         for name in self.tensors:
             self.register_buffer(name, settings[name])
         self.per_label = _is_per_label(function, settings)
+        self.takes_mask = "mask" in inspect.signature(function).parameters
 
     def forward(self, logits: Tensor, targets: Tensor, mask: Tensor | None = None, **extra: Any) -> Tensor:
         """The loss of a batch: the mean over samples of the sum over labels, or as `reduction` says.
 
         logits, targets  (batch, labels); targets in [0, 1]
-        mask             bool (batch, labels), False where a target is unknown; for losses with a value per element
+        mask             bool (batch, labels), False where a target is unknown; for losses with a value per element, and
+                         those that take a mask themselves
         extra            what the loss takes beside: extra outputs such as `count` (batch,), `epoch`
         raises           ValueError for targets outside [0, 1] (such as -1 for a negative), which on a GPU waits for
                          the device; not while compiling
         """
-        if not torch.compiler.is_compiling():
-            lowest, highest = (bound.item() for bound in targets.aminmax())
-            if not 0 <= lowest <= highest <= 1:
-                raise ValueError(f"targets must lie in [0, 1], and these go from {lowest} to {highest}")
+        _check_range("targets", targets)
         known = {name: getattr(self, name) for name in self.tensors}
+        if self.takes_mask:
+            extra["mask"] = mask
         values = self.function(logits, targets, **self.settings, **known, **extra)
         if mask is not None:
-            if values.shape != targets.shape:
+            if values.shape == targets.shape:
+                values = values.masked_fill(~mask, 0)
+            elif not self.takes_mask:
                 raise ValueError(f"{self.function.__name__} has no value per element and takes no mask")
-            values = values.masked_fill(~mask, 0)
         if self.reduction == "none":
             return values
         values = values.sum(-1) if values.dim() == 2 or self.per_label else values
@@ -78,8 +80,10 @@ def as_module(function: Callable[..., Tensor], *, reduction: str = "sum", **sett
 def from_probabilities(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The same loss for models that end in a sigmoid: its first argument is p = sigmoid(z), in [0, 1].
 
-    z = log p - log(1 - p), with p kept just above 0 and just below 1 (by 6e-8 in float32): there the model has thrown
-    away what its logit was, and the gradient with it. Better to leave the sigmoid out of the model.
+    z = log p - log(1 - p), with p kept between 2e-31 and 1 - 6e-8 in float32: beyond, the model has thrown away what
+    its logit was, and the gradient with it. Better to leave the sigmoid out of the model; under float16, where the
+    slope 1/p of small probabilities overflows, make it `logits.float().sigmoid()`. Probabilities outside [0, 1] are a
+    ValueError, which waits for the device (not while compiling) and cannot be asked for under vmap.
 
     >>> from mllc.losses import bce
     >>> from_probabilities(bce)(torch.tensor([[0.5]]), torch.tensor([[1.0]]))
@@ -87,9 +91,7 @@ def from_probabilities(function: Callable[..., Tensor]) -> Callable[..., Tensor]
     """
 
     def loss(probabilities: Tensor, targets: Tensor, **settings: Any) -> Tensor:
-        lowest, highest = (bound.item() for bound in probabilities.aminmax())
-        if not 0 <= lowest <= highest <= 1:
-            raise ValueError(f"probabilities must lie in [0, 1], and these go from {lowest} to {highest}")
+        _check_range("probabilities", probabilities)
         wide = probabilities.float() if probabilities.dtype in (torch.float16, torch.bfloat16) else probabilities
         return function(wide.clamp(*_ends(wide.dtype)).logit(), targets, **settings)
 
@@ -99,9 +101,17 @@ def from_probabilities(function: Callable[..., Tensor]) -> Callable[..., Tensor]
 
 
 def _ends(dtype: torch.dtype) -> tuple[float, float]:
-    """The smallest and the largest number of a type that lie inside (0, 1), the smallest not denormal."""
+    """How near a probability may come to 0, where 1/p must leave room for weights, and to 1, where 1 - p is above 0."""
     about = torch.finfo(dtype)
-    return about.tiny, 1 - about.eps / 2
+    return about.tiny * 2**24, 1 - about.eps / 2
+
+
+def _check_range(name: str, values: Tensor) -> None:
+    if torch.compiler.is_compiling():
+        return
+    lowest, highest = (bound.item() for bound in values.aminmax())
+    if not 0 <= lowest <= highest <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], and these go from {lowest} to {highest}")
 
 
 def _given_later(function: Callable[..., Tensor], settings: dict[str, Any]) -> list[str]:

@@ -69,7 +69,7 @@ class Objective:
         """ConfigError unless the loss can leave out unknown targets."""
         if self.traits.shape != "element" and "mask" not in self.traits.needs:
             raise ConfigError(
-                f"loss {self.name!r} judges the labels of a sample together and cannot leave out unknown targets, "
+                f"loss {self.name!r} has no value for each single label and cannot leave out unknown targets, "
                 "and this data has some; use a loss of shape `element`, such as loss=bce"
             )
 

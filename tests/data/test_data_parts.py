@@ -14,7 +14,7 @@ from mllc.data.augment import augment
 from mllc.data.batches import batches
 from mllc.data.fingerprint import fingerprint
 from mllc.data.rows import Selected
-from mllc.data.statistics import label_statistics
+from mllc.data.statistics import constant_labels, label_statistics
 from mllc.errors import ConfigError, DataError
 from mllc.types import Split
 
@@ -129,9 +129,19 @@ def test_fingerprint_is_of_the_content():
     assert len({base, *others}) == 1 + len(others)
 
 
+def test_constant_labels():
+    data = split(targets=[(1, 0, 1), (1, 0, 0)])
+    assert constant_labels("abc", data) == [
+        "1 of 3 labels are never true in training: 'b'",
+        "1 of 3 labels are always true in training: 'a'",
+    ]
+    unknown = split(targets=[(1, 0, 1), (1, 0, 0)], mask=torch.tensor([[False, True, False], [True, True, True]]))
+    assert constant_labels("abc", unknown) == ["2 of 3 labels are never true in training: 'b', 'c'"]
+
+
 def test_assemble():
     data = assemble("features", ["a", "b"], train=split(targets=[(1, 0), (0, 0)]), test=split(), notes=["said"])
-    assert data.notes == ("said", "1 of 2 labels are never true in training: 'b'")
+    assert data.notes == ("said",)
     assert data.input_shape == (1,)
     with pytest.raises(DataError, match="label names occur more than once: 'a'"):
         assemble("features", ["a", "a"], train=split())

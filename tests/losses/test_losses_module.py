@@ -40,6 +40,26 @@ def test_a_module_is_the_objectives_mean(name, reduction, build, statistics):
     assert module(outputs["logits"], targets, **extra).shape == ()
 
 
+@pytest.mark.parametrize("epoch", [0, 10])
+@pytest.mark.parametrize("name", SOUND)
+def test_a_module_leaves_unknown_targets_out_as_the_objective_does(name, epoch, build, statistics):
+    objective = build(name)
+    module, extra = module_of(name, statistics)
+    extra |= {"epoch": epoch} if "epoch" in extra else {}
+    outputs = {"logits": torch.randn(9, 6), **{out: torch.rand(9) for out in objective.outputs}}
+    targets, mask = (torch.rand(9, 6) < 0.3).float(), torch.rand(9, 6) < 0.7
+    extra |= {out: outputs[out] for out in objective.outputs} | {"mask": mask}
+    try:
+        objective.require_mask()
+    except ConfigError:
+        with pytest.raises(ValueError, match="takes no mask"):
+            module(outputs["logits"], targets, **extra)
+        return
+    found = module(outputs["logits"], targets, **extra)
+    assert_close(found, objective.mean(outputs, targets, mask, epoch=epoch))
+    assert_close(module(outputs["logits"], torch.where(mask, targets, 1 - targets), **extra), found)
+
+
 @pytest.mark.parametrize("value", [-1.0, 2.0, float("nan")])
 def test_targets_outside_the_domain_are_refused(value):
     targets = TARGETS.clone()
@@ -122,6 +142,22 @@ def test_from_probabilities_is_finite_at_the_ends(dtype):
     assert torch.autograd.grad(value.sum(), probabilities)[0].isfinite().all()
     assert (value[0, :2] < 1e-3).all()
     assert (value[0, 2:] > 10).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_from_probabilities_has_a_finite_gradient_behind_a_saturated_sigmoid(dtype):
+    logits = torch.tensor([[-120.0, -87, -86, -80, -60, 17, 40]], dtype=dtype).requires_grad_()
+    value = from_probabilities(weighted_bce)(logits.sigmoid(), torch.ones(1, 7), weight=499.0)
+    slope = torch.autograd.grad(value.sum(), logits)[0]
+    assert slope.isfinite().all()
+    assert slope[0, 4].item() == pytest.approx(-499, rel=0.01)
+
+
+def test_wrappers_compile_whole():
+    wrapped = as_module(from_probabilities(weighted_bce), weight=2.0)
+    probabilities = LOGITS.sigmoid()
+    found = torch.compile(wrapped, fullgraph=True, backend="aot_eager")(probabilities, TARGETS)
+    assert_close(found, wrapped(probabilities, TARGETS))
 
 
 def test_logits_given_for_probabilities_are_refused():
