@@ -1,5 +1,6 @@
 """The command line: exit codes, messages, what is imported when, the thin calls into run and report."""
 
+import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -178,6 +179,7 @@ def test_list_tells_all_about_one(run_cli):
     assert code == 0
     for part in ("mllc.losses.asymmetric", "gamma_neg: float = 4.0", "arXiv:2009.14119", "conf/loss/asymmetric.yaml"):
         assert part in out
+    assert inspect.getdoc(mllc.losses.asymmetric) in out
     assert out.endswith((mllc.config.catalogue.conf_folder() / "loss/asymmetric.yaml").read_text())
     assert "6 losses" in run_cli("list", "sweeps", "demo")[1]
     code, _, err = run_cli("list", "losses", "asymetric")

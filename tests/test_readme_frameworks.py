@@ -36,6 +36,22 @@ def test_a_program_runs(program, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BCELoss",
+        "BCEWithLogitsLoss",
+        "sigmoid_cross_entropy_with_logits",
+        "SigmoidCrossEntropyLoss",
+        "MultiLabelSoftMarginLoss",
+        "weighted_cross_entropy_with_logits",
+        "pos_weight",
+    ],
+)
+def test_the_table_has_the_names_that_are_looked_for(name):
+    assert re.search(rf"\b{name}\b", SECTION.partition("What it is called elsewhere:")[2])
+
+
 def test_cross_entropy_by_its_other_names():
     mean = as_module(bce, reduction="mean")
     assert_close(mean(LOGITS, TARGETS), F.binary_cross_entropy_with_logits(LOGITS, TARGETS))
@@ -61,11 +77,14 @@ def test_softmax_and_focal_by_their_other_names():
     assert_close(focal(LOGITS, TARGETS, alpha=0.25, gamma=2.0), theirs)
 
 
-def test_the_focal_loss_of_keras():
+def test_the_binary_losses_of_keras():
     code = (
         "import os; os.environ['KERAS_BACKEND'] = 'torch'\n"
-        "import keras, torch; from mllc.losses import focal, from_probabilities\n"
-        "p, y = torch.rand(6, 5).clamp(0.01, 0.99), (torch.rand(6, 5) < 0.5).float()\n"
+        "import keras, torch; from mllc.losses import bce, focal, from_probabilities\n"
+        "z, y = 3 * torch.randn(6, 5), (torch.rand(6, 5) < 0.5).float()\n"
+        "theirs = keras.losses.binary_crossentropy(y, z, from_logits=True)\n"
+        "torch.testing.assert_close(bce(z, y).mean(1), theirs)\n"
+        "p = torch.rand(6, 5).clamp(0.01, 0.99)\n"
         "theirs = keras.losses.BinaryFocalCrossentropy(gamma=2, reduction=None)(y, p)\n"
         "torch.testing.assert_close(from_probabilities(focal)(p, y, gamma=2.0).mean(1), theirs, rtol=1e-4, atol=1e-5)\n"
     )

@@ -453,6 +453,17 @@ def test_force_holds_for_every_trial_of_a_cohort_that_is_halved(tmp_path, monkey
     assert {name for name, _ in screen.epochs} == {"bce", "zlpr", "focal"}
 
 
+def test_a_loss_is_told_the_epoch(tmp_path):
+    histories = []
+    for name, overrides in {"bce": (), "large_loss": ("loss.rate=100",)}.items():
+        (result,), _ = trained(tmp_path / name, f"loss={name}", *overrides, test=False)
+        _, history, _ = state_of(tmp_path / name, result)
+        histories.append([float(row["train_loss"]) for row in history])
+    plain, without_negatives = histories
+    assert without_negatives[0] == plain[0]
+    assert without_negatives[1] < plain[1]
+
+
 def test_clipping_bounds_each_replicas_own_step(tmp_path):
     from mllc.build import build_replica, share
     from mllc.train import train_step

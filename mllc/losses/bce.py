@@ -13,6 +13,7 @@ def bce(logits: Tensor, targets: Tensor) -> Tensor:
     logits   (batch, labels)
     targets  (batch, labels), in [0, 1]
     returns  (batch, labels), in nats, >= 0; its gradient is sigmoid(z) - y
+    source   textbook: minus the log-likelihood of independent Bernoulli labels; torch's BCEWithLogitsLoss
 
     >>> import torch
     >>> bce(torch.tensor([[0.0, 4.0]]), torch.tensor([[1, 0]]))

@@ -21,6 +21,7 @@ def bce_element_weight(logits: Tensor, targets: Tensor, *, weight: float = 10.0)
     weight           w > 0; moves the best answer by log w on the logit scale
     returns          (batch, labels), in nats
     raises           ValueError for a weight outside its domain
+    source           textbook
     """
     check_number("weight", weight, low=0, open_ends=True)
     values = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")

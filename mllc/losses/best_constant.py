@@ -55,9 +55,12 @@ def best_constant(
         row.values(), max_iter=40, tolerance_grad=1e-8, tolerance_change=1e-10, line_search_fn="strong_wolfe"
     )
 
+    # a mean over samples has gradients so small that the search would end where it starts
+    factor = truth.shape[1] if objective.traits.shape == "batch" else 1
+
     def closure() -> Tensor:
         search.zero_grad()
-        value = cost(row, data)
+        value = cost(row, data) * factor
         value.backward()
         return value
 

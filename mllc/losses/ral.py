@@ -34,9 +34,15 @@ def ral(
     lam              l >= 1
     returns          (batch, labels)
     raises           ValueError for a setting outside its domain
+<<<<<<< HEAD
     source           Park et al. 2023, arXiv:2308.05542 (formula not checked against its text; l from the code of
                      its authors). That code has two factors more on the negatives, p^2 and l - 1 + pm, where pm =
                      max(p - m, 0), and clamps p before the logarithm; both are left out
+=======
+    source           Park et al. 2023, arXiv:2308.05542 (formula not checked against its text; l from the authors'
+                     code). That code has two factors more on the negatives, p^2 and l - 1 + pm, pm = max(p - m, 0), and
+                     clamps p before the logarithm; both are left out
+>>>>>>> rev
     """
     check_number("lam", lam, low=1)
     losses = apl(logits, targets, gamma_neg=gamma_neg, gamma_pos=gamma_pos, margin=margin, e1=e1, e2=e2)

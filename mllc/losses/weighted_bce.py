@@ -32,6 +32,8 @@ def weighted_bce(
     label_counts     (labels,), positives n of each label in training; num_samples: S. For `balanced` and `sqrt`
     returns          (batch, labels), in nats
     raises           ValueError for a weight or cap outside its domain
+    source           textbook; so weighted for rare events in King and Zeng 2001, Political Analysis 9 (from memory).
+                     torch's pos_weight and TensorFlow's weighted_cross_entropy_with_logits are the same
     """
     if isinstance(weight, str):
         check_word("weight", weight, ("a number", "balanced", "sqrt"))

@@ -30,6 +30,13 @@ def test_probabilities_of_the_best_constant(name, overrides, probability, build)
     assert torch.allclose(p, torch.full_like(p, probability), atol=6e-4)
 
 
+@pytest.mark.parametrize(("average", "times"), [("label", 1000), ("sample", 1)])
+def test_soft_f1_is_best_answered_by_everything(average, times, build):
+    row, value = best_constant(build("soft_f1", SPARSE_STATISTICS, average=average), SPARSE, batch_size=500)
+    assert (torch.sigmoid(row["logits"]) > 0.99).all()
+    assert value == pytest.approx(times * (1 - 2 / 501), rel=1e-6)
+
+
 def test_the_floor_of_bce_is_the_entropy(build):
     entropy = -(0.002 * math.log(0.002) + 0.998 * math.log(0.998))
     assert best_constant(build("bce", SPARSE_STATISTICS), SPARSE)[1] == pytest.approx(1000 * entropy, rel=1e-9)

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import re
 from dataclasses import fields
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
@@ -40,9 +40,18 @@ def random_outputs(objective: Objective, rows: int = len(TARGETS), dtype=torch.f
     return {name: output.to(dtype).requires_grad_() for name, output in outputs.items()}
 
 
-def gradients(objective, outputs, targets=TARGETS):
-    value = objective.mean(outputs, targets)
+def gradients(objective, outputs, targets=TARGETS, epoch=0):
+    value = objective.mean(outputs, targets, epoch=epoch)
     return value, dict(zip(outputs, torch.autograd.grad(value, list(outputs.values()), allow_unused=True), strict=True))
+
+
+def function_of(name):
+    module, function = CONFIGS[name]["_target_"].rsplit(".", 1)
+    return getattr(importlib.import_module(module), function)
+
+
+def own_settings(name):
+    return set(CONFIGS[name]) - set(RESERVED)
 
 
 def test_the_yamls_are_found():
@@ -65,13 +74,13 @@ def test_yaml_is_complete(name):
 
 @every_loss
 def test_yaml_gives_each_setting_its_value(name):
-    config = CONFIGS[name]
-    module, function = config["_target_"].rsplit(".", 1)
-    parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters
+    config, parameters = CONFIGS[name], inspect.signature(function_of(name)).parameters
     assert list(parameters)[:2] == ["logits", "targets"]
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in list(parameters.values())[2:])
     supplied = {*config["traits"]["needs"], *config["traits"]["outputs"]}
-    assert set(config) - set(RESERVED) == set(parameters) - {"logits", "targets"} - supplied
+    assert own_settings(name) == set(parameters) - {"logits", "targets"} - supplied
+    others = {setting for setting in own_settings(name) if config[setting] != parameters[setting].default}
+    assert others == ({"weight"} if name == "weighted_bce" else set())
 
 
 @every_loss
@@ -86,9 +95,8 @@ def test_yaml_has_a_comment_on_every_key(name):
 
 @every_loss
 def test_settings_say_what_they_may_be(name):
-    config = CONFIGS[name]
-    types, own = config["traits"]["types"], set(config) - set(RESERVED)
-    assert set(types) == own | {"rule"}
+    config, types = CONFIGS[name], CONFIGS[name]["traits"]["types"]
+    assert set(types) == own_settings(name) | {"rule"}
     for setting, allowed in types.items():
         fit(config[setting], allowed)
     assert set(words(types["rule"])) <= set(RULES)
@@ -105,12 +113,22 @@ def test_every_word_that_a_setting_allows_builds(name, build):
 @every_loss
 def test_search_ranges_are_allowed_and_build(name, build):
     traits = CONFIGS[name]["traits"]
+    assert set(traits["search"]) == own_settings(name)
     for setting, space in traits["search"].items():
         assert space.keys() <= {"low", "high", "log"} if "low" in space else space.keys() == {"choices"}
         values = space["choices"] if "choices" in space else [space["low"], space["high"]]
         assert "choices" in space or values[0] < values[1]
         for value in values:
             build(name, **{setting: fit(value, traits["types"][setting])})
+
+
+@every_loss
+def test_the_docstring_is_complete(name):
+    said = inspect.getdoc(function_of(name))
+    own = own_settings(name)
+    for word in ("logits", "targets", "returns", "source", *own, *(["raises"] if own else [])):
+        assert re.search(rf"\b{word}\b", said), word
+    assert "gradient" in said or not CONFIGS[name]["traits"]["saturates"]
 
 
 # numbers -----------------------------------------------------------------------------------------------------------
@@ -122,15 +140,18 @@ def test_search_ranges_are_allowed_and_build(name, build):
 def test_value_and_gradient_are_finite(name, dtype, extreme, build):
     objective = build(name)
     mixed = random_outputs(objective)
+    labels = [TARGETS, torch.zeros_like(TARGETS), torch.ones_like(TARGETS)]
+    labels += [torch.full(TARGETS.shape, 0.3)] if objective.traits.soft_targets else []
+    epochs = (0, 10) if "epoch" in objective.traits.needs else (0,)
     for outputs in (
         {key: torch.full_like(output, extreme) for key, output in mixed.items()},
         {key: torch.where(output > 0, extreme, output) for key, output in mixed.items()},
         {key: extreme * output.sign() for key, output in mixed.items()},
     ):
         given = {key: output.detach().to(dtype).requires_grad_() for key, output in outputs.items()}
-        for targets in (TARGETS, torch.zeros_like(TARGETS), torch.ones_like(TARGETS)):
+        for targets, epoch in product(labels, epochs):
             with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-                value, found = gradients(objective, given, targets)
+                value, found = gradients(objective, given, targets, epoch)
             assert value.dtype == torch.float32
             assert value.isfinite()
             assert all(gradient.isfinite().all() for gradient in found.values())
@@ -167,6 +188,8 @@ def test_inputs_and_grad_mode_stay_as_they_were(name, build):
             objective.scores(outputs)
             assert torch.is_grad_enabled() == mode
             assert value.requires_grad == mode
+        if mode:
+            value.backward()
     assert all(torch.equal(before[key], outputs[key]) for key in outputs)
     assert torch.equal(targets, TARGETS)
 
@@ -313,14 +336,18 @@ def test_masked_entries_do_not_matter_or_the_mask_is_refused(name, build):
         with pytest.raises(ConfigError, match=f"'{name}'"):
             objective.loss(outputs, TARGETS, mask)
         return
-    value = objective.mean(outputs, TARGETS, mask)
-    gradient = torch.autograd.grad(value, outputs["logits"])[0]
-    assert (gradient[~mask] == 0).all()
-    assert (gradient[mask] != 0).any()
     flipped = torch.where(mask, TARGETS, 1 - TARGETS)
-    assert torch.equal(objective.mean(outputs, flipped, mask), value)
-    full = objective.values(outputs, TARGETS, torch.ones_like(mask))
-    torch.testing.assert_close(full, objective.values(outputs, TARGETS))
+    wild = {**outputs, "logits": outputs["logits"].detach().masked_fill(~mask, 1e4).requires_grad_()}
+    for epoch in (0, 10):
+        value = objective.mean(outputs, TARGETS, mask, epoch)
+        gradient = torch.autograd.grad(value, outputs["logits"])[0]
+        assert (gradient[~mask] == 0).all()
+        assert (gradient[mask] != 0).any()
+        other = objective.mean(wild, flipped, mask, epoch)
+        assert torch.equal(other, value)
+        assert torch.equal(torch.autograd.grad(other, wild["logits"])[0], gradient)
+        full = objective.values(outputs, TARGETS, torch.ones_like(mask), epoch)
+        torch.testing.assert_close(full, objective.values(outputs, TARGETS, epoch=epoch))
 
 
 @sound_loss

@@ -60,12 +60,15 @@ def test_a_module_leaves_unknown_targets_out_as_the_objective_does(name, epoch, 
     assert_close(module(outputs["logits"], torch.where(mask, targets, 1 - targets), **extra), found)
 
 
+@pytest.mark.parametrize("name", SOUND)
 @pytest.mark.parametrize("value", [-1.0, 2.0, float("nan")])
-def test_targets_outside_the_domain_are_refused(value):
-    targets = TARGETS.clone()
+def test_targets_outside_the_domain_are_refused(value, name, statistics):
+    module, extra = module_of(name, statistics)
+    extra |= {out: torch.rand(9) for out in CONFIGS[name]["traits"]["outputs"]}
+    targets = torch.zeros(9, 6)
     targets[2, 3] = value
     with pytest.raises(ValueError, match=r"targets must lie in \[0, 1\]"):
-        as_module(bce)(LOGITS, targets)
+        module(torch.randn(9, 6), targets, **extra)
 
 
 def test_settings_are_checked_at_once():

@@ -8,13 +8,15 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 from torchvision.ops import sigmoid_focal_loss
 
-from mllc.losses import abs_kl, asymmetric, bce, focal, softmax_ce, softmax_count, weighted_bce, zlpr
+from mllc.losses import abs_kl, apl, asymmetric, bce, focal, hill, softmax_ce, softmax_count, weighted_bce, zlpr
+from mllc.losses.rules import above
 
 torch.manual_seed(0)
 LOGITS = 3 * torch.randn(7, 5, dtype=torch.float64)
 COUNT = 2 * torch.randn(7, dtype=torch.float64)
 TARGETS = (torch.rand(7, 5) < 0.4).double()
 TARGETS[0], TARGETS[1] = 0, 1
+SOFT = torch.rand(7, 5, dtype=torch.float64)
 COUNTS = torch.tensor([0.0, 12.0, 3.0, 1.0, 5.0], dtype=torch.float64)
 
 
@@ -22,10 +24,10 @@ def sigmoid(z):
     return 1 / (1 + math.exp(-z))
 
 
-def elementwise(formula):
+def elementwise(formula, targets=TARGETS):
     rows = [
         [formula(z, y, c) for c, (z, y) in enumerate(zip(zs, ys, strict=True))]
-        for zs, ys in zip(LOGITS.tolist(), TARGETS.tolist(), strict=True)
+        for zs, ys in zip(LOGITS.tolist(), targets.tolist(), strict=True)
     ]
     return torch.tensor(rows, dtype=torch.float64)
 
@@ -44,8 +46,8 @@ def log_loss(z, y, weight=1.0):
 
 
 def jeffreys(y, p, eps):
-    # clipped as described, but for p where y is 1: there the clip is left out
-    y, p = max(y, eps), p if y == 1 else max(p, eps)
+    # clipped as described, but for p where y is above eps: there the clip is left out
+    y, p = max(y, eps), p if y > eps else max(p, eps)
     return abs((y - p) * math.log(y / p))
 
 
@@ -75,7 +77,33 @@ def test_published_sigmoid_cross_entropies():
     )
     decisions = [[1, 0, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [1, 0, 1, 1, 1]]
     assert_close(bce(logits, targets), expected, rtol=2e-6, atol=2e-7)  # printed with seven digits
-    assert (logits > 0).int().tolist() == decisions
+    assert above({"logits": logits}).int().tolist() == decisions
+
+
+@pytest.mark.parametrize("targets", [TARGETS, SOFT])
+@pytest.mark.parametrize("weight", [0.5, 1.5])
+def test_weighted_bce_as_tensorflow_computes_it(weight, targets):
+    def formula(z, y, c):
+        return (1 - y) * z + (1 + (weight - 1) * y) * (math.log1p(math.exp(-abs(z))) + max(-z, 0))
+
+    assert_close(weighted_bce(LOGITS, targets, weight=weight), elementwise(formula, targets))
+
+
+@pytest.mark.parametrize(
+    ("weight", "published"), [(1.5, [0.302120, 0.880496, 4.54e-5]), (0.5, [0.100706, 0.508298, 4.54e-5])]
+)
+def test_published_weighted_cross_entropies(weight, published):
+    values = weighted_bce(torch.tensor([[1.5, -0.1, -10.0]]), torch.tensor([[1, 0.5, 0]]), weight=weight)
+    assert_close(values, torch.tensor([published]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings"),
+    [(bce, {}), (weighted_bce, {"weight": 7.0}), (asymmetric, {}), (apl, {"gamma_pos": 1.0}), (hill, {})],
+)
+def test_a_soft_target_is_a_mean_of_both_sides(loss, settings):
+    positive, negative = (loss(LOGITS, torch.full_like(LOGITS, y), **settings) for y in (1, 0))
+    assert_close(loss(LOGITS, SOFT, **settings), SOFT * positive + (1 - SOFT) * negative)
 
 
 def test_weighted_bce_by_a_number_or_a_tensor():
@@ -228,9 +256,11 @@ def test_the_count_unit_is_never_dead(penalty, start):
     assert count.grad < -1e-5 if start < 0 else count.grad > 1e-5
 
 
+@pytest.mark.parametrize("targets", [TARGETS, SOFT])
 @pytest.mark.parametrize("eps", [1e-7, 0.05])
-def test_abs_kl(eps):
-    assert_close(abs_kl(LOGITS, TARGETS, eps=eps), elementwise(lambda z, y, c: jeffreys(y, sigmoid(z), eps)))
+def test_abs_kl(eps, targets):
+    expected = elementwise(lambda z, y, c: jeffreys(y, sigmoid(z), eps), targets)
+    assert_close(abs_kl(LOGITS, targets, eps=eps), expected)
 
 
 def test_abs_kl_is_both_divergences_together():

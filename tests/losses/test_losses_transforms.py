@@ -93,10 +93,13 @@ def test_blocks_change_nothing(name, build, monkeypatch):
     weights = torch.rand(5, 1, generator=DRAW, dtype=torch.float64)
 
     def run():
-        logits = LOGITS.clone().requires_grad_()
-        values = objective.values({"logits": logits}, TARGETS, mask, epoch=3)
+        logits, targets = LOGITS.clone().requires_grad_(), TARGETS.clone()
+        values = objective.values({"logits": logits}, targets, mask, epoch=3)
         above = weights.expand(5, 6) * (LOGITS + 1) if values.dim() == 2 else weights[:, 0]
-        return values.detach(), torch.autograd.grad(values, logits, above)[0]
+        gradient = torch.autograd.grad(values, logits, above)[0]
+        assert torch.equal(logits, LOGITS)
+        assert torch.equal(targets, TARGETS)
+        return values.detach(), gradient
 
     whole = run()
     calls = []
