@@ -47,11 +47,14 @@ def test_the_standard_sweep_is_for_those_who_list_nothing():
     assert len(values(["seed=0,1"], *keys)) == 2
 
 
-def test_the_untuned_row_is_fixed():
-    rows = values(["sweep=demo"], "name", "loss", "loss.reduction", "optimizer", "optimizer.lr", "seed")
+def test_rows_beside_the_grid_are_fixed():
+    keys = ("name", "loss", "loss.reduction", "optimizer.lr", "clip", "head.bias_init", "seed")
+    rows = values(["sweep=demo"], *keys)
     sgd = catalogue.settings("optimizer", "sgd")["lr"]
-    untuned = [row for row in rows if row[0] is not None]
-    assert untuned == [("untuned", "bce", "mean", "sgd", sgd, seed) for seed in range(2)]
+    untuned = [("untuned", "bce", "mean", sgd, None, "zero", seed) for seed in range(2)]
+    informed = [("prior_bias", "bce", "sum", 0.3, 1.0, "prior", seed) for seed in range(2)]
+    assert sorted(row for row in rows if row[0] is not None) == sorted(untuned + informed)
+    assert (None, "bce", "sum", 0.3, 1.0, "zero", 0) in rows, "the same but for the bias"
     assert len({row[1] for row in rows}) == 6
 
 
@@ -59,7 +62,12 @@ def test_the_users_overrides_replace_the_presets():
     overrides = ["sweep=demo", "loss=zlpr", "optimizer.lr=0.5,0.7", "seed=4", "epochs=1"]
     found = values(overrides, "name", "loss", "optimizer.lr", "seed", "epochs")
     sgd = catalogue.settings("optimizer", "sgd")["lr"]
-    assert found == [(None, "zlpr", 0.5, 4, 1), (None, "zlpr", 0.7, 4, 1), ("untuned", "bce", sgd, 4, 1)]
+    assert found == [
+        (None, "zlpr", 0.5, 4, 1),
+        (None, "zlpr", 0.7, 4, 1),
+        ("untuned", "bce", sgd, 4, 1),
+        ("prior_bias", "bce", 0.3, 4, 1),
+    ]
 
 
 def test_presets_of_the_users_folder(tmp_path):
@@ -81,13 +89,14 @@ def test_a_preset_takes_the_rates_of_the_chosen_optimizer():
     found = values(
         ["optimizer=adam,adagrad", "loss=bce", "seed=0", "sweep=standard"], "name", "optimizer", "optimizer.lr"
     )
-    assert [(name, float(rate)) for name in rates for rate in rates[name].split(",")] == [row[1:] for row in found[:-1]]
-    assert found[-1][:2] == ("untuned", "sgd")
+    assert [(name, float(rate)) for name in rates for rate in rates[name].split(",")] == [row[1:] for row in found[:-2]]
+    assert [row[:2] for row in found[-2:]] == [("untuned", "sgd"), ("prior_bias", "sgd")]
     assert {
         row[2] for row in values(["optimizer=adam", "optimizer.lr=0.5", "seed=0"], "name", "loss", "optimizer.lr")
     } == {
         0.5,
         0.05,
+        0.3,
     }
 
 
