@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from machine import machine, write
 
+LOSSES = "loss=glob(*)"
 DIGITS = ["optimizer=sgd", "optimizer.lr=30", "clip=0.01", "schedule=one_cycle", "head.bias_init=zero,prior"]
 BIBTEX = ["optimizer=adamw", "optimizer.lr=0.001,0.004", "epochs=20"]
 
@@ -45,11 +46,11 @@ def main(arguments: list[str]) -> dict[str, Any]:
     for name, words in sweeps(folder).items():
         with tempfile.TemporaryDirectory() as out:
             started = time.perf_counter()
-            mllc("sweep", "loss=glob(*)", *words, *overrides, f"out={out}")
+            mllc("sweep", LOSSES, *words, *overrides, f"out={out}")
             by = "loss,head.bias_init" if name == "digits" else "loss"
             rows, table = (mllc("report", out, "--by", by, "--format", form) for form in ("json", "md"))
         found[name] = {
-            "sweep": ["loss=glob(*)", *(word.replace(str(folder), "DATA") for word in words), *overrides],
+            "sweep": [LOSSES, *(word.replace(str(folder), "DATA") for word in words), *overrides],
             "seconds": round(time.perf_counter() - started, 1),
             "table": table,
             "rows": json.loads(rows),

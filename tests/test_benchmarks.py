@@ -54,6 +54,7 @@ def test_cohort(script, tmp_path, monkeypatch):
 def test_losses(script, tmp_path, capsys, monkeypatch):
     losses = script("losses")
     monkeypatch.setattr(losses, "PAIRWISE", (8, 30))
+    monkeypatch.setattr(importlib.import_module("mllc.losses.blocks"), "AT_ONCE", 60)
     found = losses.main(
         shlex.split("--losses asymmetric,zlpr,lsep,softmax_count --shapes 8x30 --rounds 2 --device cpu")
     )
@@ -98,6 +99,27 @@ def test_real_data(script, tmp_path, monkeypatch):
         assert {"zlpr", "bce", "all_zeros"} <= {row["name"] for row in found[name]["rows"]}
         assert "| zlpr |" in found[name]["table"]
         assert str(data) not in json.dumps(found[name]["sweep"])
+
+
+@pytest.mark.slow
+def test_catalogue(script, tmp_path, monkeypatch):
+    catalogue = script("catalogue")
+    monkeypatch.setattr(catalogue, "LOSSES", "loss=bce,smooth_ap,softmax_count")
+    monkeypatch.setattr(catalogue, "DIGITS", [*catalogue.DIGITS, "dataset.samples=200", "dataset.grid=2"])
+    folder = tmp_path / "data" / "mulan" / "bibtex"
+    folder.mkdir(parents=True)
+    write_features(folder)
+    for name, place in {
+        "labels.xml": "bibtex.xml",
+        "train.arff": "bibtex-train.arff",
+        "test.arff": "bibtex-test.arff",
+    }.items():
+        (folder / name).rename(folder / place)
+    found = catalogue.main([str(tmp_path / "data"), "epochs=1"])
+    assert written(tmp_path) == found
+    for name in ("digits", "bibtex"):
+        assert {"bce", "smooth_ap", "softmax_count"} <= {row["loss"] for row in found[name]["rows"]}
+    assert str(tmp_path) not in json.dumps(found)
 
 
 @pytest.mark.slow

@@ -13,17 +13,23 @@ from mllc.losses.precision import full_precision
 def _slope(
     logits: Tensor, targets: Tensor, *, gamma_neg: float, gamma_pos: float, margin: float, detach_focal: bool
 ) -> Tensor:
-    """-y (1-p)^g+ ((1-p) - g+ p log p) + (1-y) p (1-p) pm^g- (1 / (1-pm) - g- log(1-pm) / pm) where p > m."""
     p, not_p = torch.sigmoid(logits), torch.sigmoid(-logits)
-    positive = not_p if detach_focal else not_p + p * F.logsigmoid(logits).mul_(-gamma_pos)
-    positive = positive * power(not_p, gamma_pos)
+    focal_neg, focal_pos = (0.0, 0.0) if detach_focal else (gamma_neg, gamma_pos)
+    negative = _negative_slope(logits, p, not_p, gamma_neg, focal_neg, margin)
+    # positives: -(1-p)^g+ ((1-p) - g+ p log p)
+    positive = (p * F.logsigmoid(logits)).mul_(-focal_pos).add_(not_p).mul_(power(not_p, gamma_pos)).neg_()
+    return torch.lerp(negative, positive, targets)
+
+
+def _negative_slope(logits: Tensor, p: Tensor, not_p: Tensor, gamma: float, focal: float, margin: float) -> Tensor:
+    """p (1-p) pm^g- (1 / (1-pm) - g- log(1-pm) / pm) where p > m, else 0; `focal` is 0 or g-."""
     not_pm, pm, log_not_pm = _shifted(logits, not_p, margin)
-    negative = power(pm, gamma_neg) * (not_p / not_pm if margin > 0 else 1)
-    if not detach_focal and gamma_neg > 0:
-        negative -= log_not_pm.mul_(gamma_neg).mul_(not_p).mul_(power(pm, gamma_neg - 1))
+    slope = power(pm, gamma) * (not_p / not_pm if margin > 0 else 1)
+    if focal > 0:
+        slope -= log_not_pm.mul_(focal).mul_(not_p).mul_(power(pm, gamma - 1))
     if margin > 0:
-        negative.masked_fill_(pm == 0, 0)
-    return torch.lerp(negative.mul_(p), -positive, targets)
+        slope.masked_fill_(pm == 0, 0)
+    return slope.mul_(p)
 
 
 def _shifted(logits: Tensor, not_p: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 P = ParamSpec("P")
 Loss = Callable[Concatenate[Tensor, Tensor, P], Tensor]
 
-AT_ONCE = 2**17
+AT_ONCE = 2**16
 """Elements of a block: several tensors of this size fit into the cache of a core."""
 
 

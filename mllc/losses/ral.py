@@ -24,25 +24,19 @@ def ral(
 ) -> Tensor:
     """RAL: apl, its negatives times l - p.
 
-        The factor falls as p rises: a negative that the model takes for a positive, which may be a missing label, costs a
-        third of what it would at l = 1.5.
+    The factor falls from l to l - 1 as p rises: negatives that the model takes for positives, which may be missing
+    labels, weigh less against the others than in apl.
 
-        logits, targets  (batch, labels); targets 0 or 1
-        gamma_neg        g- >= 0; gamma_pos: g+ >= 0
-        margin           m in [0, 1]; negatives with p <= m cost nothing
-        e1, e2           any numbers, see `apl`
-        lam              l >= 1
-        returns          (batch, labels)
-        raises           ValueError for a setting outside its domain
-    <<<<<<< HEAD
-        source           Park et al. 2023, arXiv:2308.05542 (formula not checked against its text; l from the code of
-                         its authors). That code has two factors more on the negatives, p^2 and l - 1 + pm, where pm =
-                         max(p - m, 0), and clamps p before the logarithm; both are left out
-    =======
-        source           Park et al. 2023, arXiv:2308.05542 (formula not checked against its text; l from the authors'
-                         code). That code has two factors more on the negatives, p^2 and l - 1 + pm, pm = max(p - m, 0), and
-                         clamps p before the logarithm; both are left out
-    >>>>>>> rev
+    logits, targets  (batch, labels); targets 0 or 1
+    gamma_neg        g- >= 0; gamma_pos: g+ >= 0
+    margin           m in [0, 1]; negatives with p <= m cost nothing
+    e1, e2           any numbers, see `apl`
+    lam              l >= 1
+    returns          (batch, labels)
+    raises           ValueError for a setting outside its domain
+    source           Park et al. 2023, arXiv:2308.05542 (formula not checked against its text; l from the code of its
+                     authors). That code has two factors more on the negatives, p^2 and l - 1 + pm, where pm =
+                     max(p - m, 0), and clamps p before the logarithm; both are left out
     """
     check_number("lam", lam, low=1)
     losses = apl(logits, targets, gamma_neg=gamma_neg, gamma_pos=gamma_pos, margin=margin, e1=e1, e2=e2)
