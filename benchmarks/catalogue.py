@@ -21,6 +21,12 @@ from machine import machine, write
 LOSSES = "loss=glob(*)"
 DIGITS = ["optimizer=sgd", "optimizer.lr=30", "clip=0.01", "schedule=one_cycle", "head.bias_init=zero,prior"]
 BIBTEX = ["optimizer=adamw", "optimizer.lr=0.001,0.004", "epochs=20"]
+KEPT = (
+    *("loss", "group", "status", "collapsed", "collapses", "ranks", "chosen", "seeds", "trials", "seconds"),
+    *("map", "micro_f1", "micro_f1_tuned", "macro_f1", "macro_f1_tuned", "hamming_loss", "hamming_loss_tuned"),
+    *("labels_per_sample", "true_labels_per_sample"),
+)
+"""Of each row of the report, for the results file."""
 
 
 def sweeps(folder: Path | None) -> dict[str, list[str]]:
@@ -39,6 +45,39 @@ def mllc(*words: str) -> str:
     return done.stdout
 
 
+def figures(row: dict[str, Any]) -> list[str]:
+    return [f"{row[key]:.3f}" for key in ("map", "micro_f1", "micro_f1_tuned")]
+
+
+def tables(found: dict[str, Any]) -> dict[str, str]:
+    """What the two READMEs show: the digit sheet with both biases, and bibtex where it was measured."""
+    biases: dict[str, dict[str, Any]] = {}
+    for row in found["digits"]["rows"]:
+        biases.setdefault(row["loss"], {})[row["group"]["head.bias_init"]] = row
+    trained = {loss: by for loss, by in biases.items() if {"zero", "prior"} <= by.keys()}
+    lines = [
+        "| loss | mAP | own | tuned | labels | collapse | mAP, prior | own | tuned | labels | collapse |",
+        "|---|--:|--:|--:|--:|---|--:|--:|--:|--:|---|",
+    ]
+    for loss in sorted(trained, key=lambda loss: -(trained[loss]["zero"]["map"] or 0)):
+        sides = [
+            [*figures(row), f"{row['labels_per_sample']:.2f}", row["collapsed"] or ""]
+            if row["map"] is not None
+            else ["", "", "", "", row["status"]]
+            for row in (trained[loss][bias] for bias in ("zero", "prior"))
+        ]
+        lines.append(f"| {loss} | {' | '.join(sides[0] + sides[1])} |")
+    shown = {"digits": "\n".join(lines)}
+    if "bibtex" in found:
+        lines = ["| loss | mAP | own | tuned | Hamming | labels | collapse |", "|---|--:|--:|--:|--:|--:|---|"]
+        for row in found["bibtex"]["rows"]:
+            if row["map"] is not None:
+                cells = [*figures(row), f"{row['hamming_loss']:.4f}", f"{row['labels_per_sample']:.2f}"]
+                lines.append(f"| {row['loss']} | {' | '.join(cells)} | {row['collapsed'] or ''} |")
+        shown["bibtex"] = "\n".join(lines)
+    return shown
+
+
 def main(arguments: list[str]) -> dict[str, Any]:
     folder = Path(arguments[0]) if arguments and "=" not in arguments[0] else None
     overrides = arguments[1:] if folder else arguments
@@ -48,13 +87,13 @@ def main(arguments: list[str]) -> dict[str, Any]:
             started = time.perf_counter()
             mllc("sweep", LOSSES, *words, *overrides, f"out={out}")
             by = "loss,head.bias_init" if name == "digits" else "loss"
-            rows, table = (mllc("report", out, "--by", by, "--format", form) for form in ("json", "md"))
+            rows = json.loads(mllc("report", out, "--by", by, "--format", "json"))
         found[name] = {
             "sweep": [LOSSES, *(word.replace(str(folder), "DATA") for word in words), *overrides],
             "seconds": round(time.perf_counter() - started, 1),
-            "table": table,
-            "rows": json.loads(rows),
+            "rows": [{key: row[key] for key in KEPT if key in row} for row in rows],
         }
+    for table in tables(found).values():
         print(table)
     print(write("catalogue", found))
     return found

@@ -77,6 +77,8 @@ def plot(file: Path, config_dir: Path | None = None, allow: Sequence[str] = ()) 
             panel.plot(LOGITS, slopes, color=color, linestyle="--", linewidth=1, label=f"gradient, label {label}")
         panel.set_title(name, fontsize=9)
         panel.tick_params(labelsize=7)
+    for panel in panels.flat[max(0, len(names) - columns) : len(names)]:
+        panel.tick_params(labelbottom=True)  # the last of each column
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="upper center", ncols=4, fontsize=8, frameon=False)
     figure.supxlabel(
         "logit of the label; the sample has 20 labels, 2 of them true, other logits 0; losses of the element, the "
