@@ -149,6 +149,42 @@ def test_the_readme_shows_the_results(file):
         assert f"| {figure}" in section, figure
 
 
+def results(name):
+    return pytest.mark.parametrize("file", (BENCHMARKS / "results").glob(f"*-{name}.json"), ids=lambda file: file.stem)
+
+
+@results("losses")
+def test_the_readme_shows_the_cost_of_every_loss(file, script):
+    found, text = json.loads(file.read_text()), (BENCHMARKS / "README.md").read_text()
+    tables = script("losses").tables(found)
+    assert all(line in text for line in tables.splitlines())
+    names = {path.stem for path in (BENCHMARKS.parent / "conf/loss").glob("*.yaml")}
+    assert set(found["against_bce"]["256x1000"]) == names
+    assert set(found["against_bce"]["2048x10000"]) == names - {"smooth_ap"}
+
+
+@results("losses")
+def test_the_cost_of_losses_is_what_they_were_written_for(file):
+    found = json.loads(file.read_text())
+    large, published = found["against_bce"]["2048x10000"], found["against_published"]
+    dear = {name for name, sides in large.items() if sides["eager"]["times"]["median"] > 6}
+    assert dear <= {"warp", "multilabel_margin", "two_way"}, "the README says why"
+    assert published["asymmetric"]["2048x10000"]["published"]["times"]["median"] >= 4
+    assert max(shape["own"]["tensors"] for shape in published["asymmetric"].values()) <= 5
+    assert published["lsep"]["64x1000"]["published"]["times"]["median"] >= 300
+
+
+@results("catalogue")
+def test_the_readmes_show_what_every_loss_does(file, script):
+    found = json.loads(file.read_text())
+    tables = script("catalogue").tables(found)
+    assert tables["digits"] in (BENCHMARKS.parent / "README.md").read_text()
+    assert tables["bibtex"] in (BENCHMARKS / "README.md").read_text()
+    names = {path.stem for path in (BENCHMARKS.parent / "conf/loss").glob("*.yaml")}
+    for sweep in ("digits", "bibtex"):
+        assert names <= {row["loss"] for row in found[sweep]["rows"]}
+
+
 REAL = list((BENCHMARKS / "results").glob("*-real_data.json"))
 
 

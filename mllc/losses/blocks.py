@@ -94,9 +94,7 @@ class _Blocks(torch.autograd.Function):
             if ctx.slope is None:
                 part = torch.func.vjp(lambda logits: ctx.call(logits, *parts[1:]), parts[0])[1](above)[0]  # noqa: B023
             else:
-                part = ctx.slope(*parts)
-                part = part.mul_(above if above.dim() == part.dim() else above.unsqueeze(-1))
-            if found is None:
-                found = part.new_empty(gradient.shape[0], part.shape[1])
+                part = ctx.slope(*parts).mul_(above if above.dim() == 2 else above.unsqueeze(-1))
+            found = part.new_empty(len(gradient), part.shape[1]) if found is None else found
             found[block] = part
         return None, None, found, *[None] * (len(ctx.saved_tensors) - 1)

@@ -12,13 +12,13 @@ def _sides(logits: Tensor, targets: Tensor) -> tuple[Tensor, tuple[Tensor, Tenso
 
     One exponential serves both sides, and the tops, at least 0, keep it from overflowing.
     """
-    signed = logits * targets.mul(-2).add_(1)
+    of_positives = logits * targets
+    of_negatives = logits - of_positives
     with torch.no_grad():
-        of_positives = signed * targets
-        top_p = of_positives.amax(-1, keepdim=True).clamp(min=0)
-        top_n = (signed - of_positives).amax(-1, keepdim=True).clamp(min=0)
+        top_p = -of_positives.amin(-1, keepdim=True).clamp(max=0)
+        top_n = of_negatives.amax(-1, keepdim=True).clamp(min=0)
         top = torch.addcmul(top_n, targets, top_p - top_n)
-    terms = (signed - top).exp()
+    terms = (of_negatives - of_positives - top).exp()
     of_positives = terms * targets
     negatives = (terms - of_positives).sum(-1, keepdim=True) + (-top_n).exp()
     positives = of_positives.sum(-1, keepdim=True) + (-top_p).exp()
