@@ -1,6 +1,8 @@
 """What does each loss of the catalogue do: on the digit sheet, with either initial bias, and on real data?
 
-python benchmarks/catalogue.py [FOLDER] [OVERRIDE ...]      a folder that holds mulan/bibtex; overrides go to all sweeps
+python benchmarks/catalogue.py [FOLDER] [out=DIR] [OVERRIDE ...]    a folder that holds mulan/bibtex
+
+Overrides go to all sweeps. With out=DIR the runs are kept, and what was cut off goes on where it was.
 
 digits: every loss with its defaults, one seed, with the output bias at zero and at the prior's log-odds. Losses differ
 in scale by powers of ten, so every gradient is scaled to a norm of at most .01: with the learning rate of 30 a step is
@@ -11,7 +13,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ LOSSES = "loss=glob(*)"
 DIGITS = ["optimizer=sgd", "optimizer.lr=30", "clip=0.01", "schedule=one_cycle", "head.bias_init=zero,prior"]
 BIBTEX = ["optimizer=adamw", "optimizer.lr=0.001,0.004", "epochs=20"]
 KEPT = (
-    *("loss", "group", "status", "collapsed", "collapses", "ranks", "chosen", "seeds", "trials", "seconds"),
+    *("loss", "group", "status", "collapsed", "collapses", "ranks", "split", "chosen", "seeds", "trials", "seconds"),
     *("map", "micro_f1", "micro_f1_tuned", "macro_f1", "macro_f1_tuned", "hamming_loss", "hamming_loss_tuned"),
     *("labels_per_sample", "true_labels_per_sample"),
 )
@@ -79,20 +80,21 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> dict[str, Any]:
-    folder = Path(arguments[0]) if arguments and "=" not in arguments[0] else None
-    overrides = arguments[1:] if folder else arguments
+    folder = Path(arguments.pop(0)) if arguments and "=" not in arguments[0] else None
+    kept = [word.removeprefix("out=") for word in arguments if word.startswith("out=")]
+    overrides = [word for word in arguments if not word.startswith("out=")]
     found: dict[str, Any] = {"machine": machine(torch.device("cuda" if torch.cuda.is_available() else "cpu"))}
-    for name, words in sweeps(folder).items():
-        with tempfile.TemporaryDirectory() as out:
-            started = time.perf_counter()
-            mllc("sweep", LOSSES, *words, *overrides, f"out={out}")
-            by = "loss,head.bias_init" if name == "digits" else "loss"
-            rows = json.loads(mllc("report", out, "--by", by, "--format", "json"))
-        found[name] = {
-            "sweep": [LOSSES, *(word.replace(str(folder), "DATA") for word in words), *overrides],
-            "seconds": round(time.perf_counter() - started, 1),
-            "rows": [{key: row[key] for key in KEPT if key in row} for row in rows],
-        }
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, words in sweeps(folder).items():
+            out = Path(kept[0] if kept else temporary) / name
+            by = ["--by", "loss,head.bias_init" if name == "digits" else "loss"]
+            mllc("sweep", LOSSES, *words, *overrides, *by, f"out={out}")
+            rows = json.loads(mllc("report", str(out), *by, "--format", "json"))
+            found[name] = {
+                "sweep": [LOSSES, *(word.replace(str(folder), "DATA") for word in words), *overrides],
+                "training_seconds": round(sum(row["seconds"] or 0 for row in rows), 1),
+                "rows": [{key: row[key] for key in KEPT if key in row} for row in rows],
+            }
     for table in tables(found).values():
         print(table)
     print(write("catalogue", found))
