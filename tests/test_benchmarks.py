@@ -150,7 +150,8 @@ def test_the_readme_shows_the_results(file):
 
 
 def results(name):
-    return pytest.mark.parametrize("file", (BENCHMARKS / "results").glob(f"*-{name}.json"), ids=lambda file: file.stem)
+    files = sorted((BENCHMARKS / "results").glob(f"*-{name}.json"))
+    return pytest.mark.parametrize("file", files, ids=lambda file: file.stem)
 
 
 @results("losses")
