@@ -20,7 +20,10 @@ import torch
 from machine import machine, write
 
 LOSSES = "loss=glob(*)"
-DIGITS = ["optimizer=sgd", "optimizer.lr=30", "clip=0.01", "schedule=one_cycle", "head.bias_init=zero,prior"]
+DIGITS = [
+    *("optimizer=sgd", "optimizer.lr=30", "clip=0.01", "schedule=one_cycle", "backbone.bottleneck=24"),
+    "head.bias_init=zero,prior",
+]
 BIBTEX = ["optimizer=adamw", "optimizer.lr=0.001,0.004", "epochs=20"]
 KEPT = (
     *("loss", "group", "status", "collapsed", "collapses", "ranks", "split", "chosen", "seeds", "trials", "seconds"),
