@@ -10,13 +10,13 @@ as long for one loss as for another, .3 at the start. bibtex: AdamW, two learnin
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from command import mllc
 from machine import machine, write
 
 LOSSES = "loss=glob(*)"
@@ -40,13 +40,6 @@ def sweeps(folder: Path | None) -> dict[str, list[str]]:
     files = {"train": "bibtex-train.arff", "test": "bibtex-test.arff", "labels": "bibtex.xml"}
     data = [f"dataset.{key}={folder / 'mulan' / 'bibtex' / file}" for key, file in files.items()]
     return {"digits": DIGITS, "bibtex": ["dataset=arff", *data, *BIBTEX]}
-
-
-def mllc(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "mllc", *words], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return done.stdout
 
 
 def figures(row: dict[str, Any]) -> list[str]:

@@ -8,33 +8,31 @@ memory is that of the larger process.
 
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from typing import Any
 
 import torch
+from command import mllc
 from machine import machine, write
 
 
-def mllc(*words: str) -> tuple[float, str]:
+def timed(*words: str) -> tuple[float, str]:
     """Seconds and standard output of one process."""
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "mllc", *words], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return round(time.perf_counter() - started, 1), done.stdout
+    output = mllc(*words)
+    return round(time.perf_counter() - started, 1), output
 
 
 def main(overrides: list[str]) -> dict[str, Any]:
     about = machine(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     with tempfile.TemporaryDirectory() as out:
-        train_s, _ = mllc("train", *overrides, f"out={out}/train")
-        demo_s, table = mllc("sweep", "sweep=demo", *overrides, f"out={out}/demo")
+        train_s, _ = timed("train", *overrides, f"out={out}/train")
+        demo_s, table = timed("sweep", "sweep=demo", *overrides, f"out={out}/demo")
         peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        rows = json.loads(mllc("report", f"{out}/demo", "--format", "json")[1])
-        markdown = mllc("report", f"{out}/demo", "--format", "md")[1]
+        rows = json.loads(mllc("report", f"{out}/demo", "--format", "json"))
+        markdown = mllc("report", f"{out}/demo", "--format", "md")
     found = {
         "machine": about,
         "settings": {"overrides": overrides},

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from command import mllc
 from machine import machine, write
 
 LOSSES = "loss=bce,weighted_bce,asymmetric,zlpr"
@@ -59,17 +60,9 @@ def main(data: Path) -> dict[str, Any]:
             started = time.perf_counter()
             subprocess.run([sys.executable, "-m", "mllc", "sweep", *words, f"out={out}"], check=True)
             seconds = round(time.perf_counter() - started, 1)
-            texts = {
-                form: subprocess.run(
-                    [sys.executable, "-m", "mllc", "report", out, "--format", form],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                ).stdout
-                for form in ("json", "md")
-            }
+            rows, table = (mllc("report", out, "--format", form) for form in ("json", "md"))
         settings = [word.replace(str(data), "DATA") for word in words]
-        found[name] = {"sweep": settings, "seconds": seconds, "table": texts["md"], "rows": json.loads(texts["json"])}
+        found[name] = {"sweep": settings, "seconds": seconds, "table": table, "rows": json.loads(rows)}
     print(write("real_data", found))
     return found
 

@@ -98,10 +98,11 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
     if len(data.train) < 2:
         raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
-    _require_true_labels(data, conf["monitor"])
     if dataset.get("single_positive"):
         data = single_positive(data, seeding.generator(name, seed, "single_positive"))
-    data = replace(data, notes=(*data.notes, *constant_labels(data.label_names, data.train)))
+    statistics = label_statistics(data.train)
+    _require_true_labels(data, statistics, conf["monitor"])
+    data = replace(data, notes=(*data.notes, *constant_labels(data.label_names, statistics)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
         backbone = _build_backbone(conf["backbone"], data.input_shape, allow)
@@ -128,12 +129,14 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         channels_last=conf["channels_last"],
     )
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data)}
-    statistics = label_statistics(data.train)
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
 
 
-def _require_true_labels(data: Dataset, monitor: str) -> None:
-    """DataError where there is nothing to learn, or nothing that the best epoch could be chosen by."""
+def _require_true_labels(data: Dataset, statistics: LabelStatistics, monitor: str) -> None:
+    """DataError where there is nothing to learn, or nothing that the best epoch could be chosen by.
+
+    statistics  of data.train
+    """
     advice = {
         "train": "there is nothing to learn; check the file and the settings that say where its labels are (dataset.*)",
         "val": f"monitor={monitor} has nothing to go by; type a larger split.val, dataset.val=FILE or monitor=val_loss",
@@ -141,7 +144,7 @@ def _require_true_labels(data: Dataset, monitor: str) -> None:
     for name in advice:
         split = data.split(name)
         unknown = split.mask is not None and not split.mask.any()
-        silent = label_statistics(split).mean_cardinality == 0
+        silent = (statistics if name == "train" else label_statistics(split)).mean_cardinality == 0
         if silent and (unknown or name == "train" or monitor != "val_loss"):
             count = f"the {len(split)} {name} samples"
             found = f"all labels of {count} are unknown" if unknown else f"none of {count} has a true label"

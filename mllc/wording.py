@@ -1,6 +1,6 @@
 """How messages count and list."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def counted(number: int, noun: str) -> str:
@@ -11,11 +11,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def listed(names: Sequence[str], limit: int = 5) -> str:
+def listed(names: Sequence[str], limit: int = 5, quote: Callable[[str], str] = repr) -> str:
     """Names for a message: the first few, and how many more.
 
     >>> listed(["sun", "sea", "sky"], limit=2)
     "'sun', 'sea' and 1 more"
     """
-    shown = ", ".join(repr(name) for name in names[:limit])
+    shown = ", ".join(map(quote, names[:limit]))
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

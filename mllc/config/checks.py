@@ -12,6 +12,7 @@ from mllc.monitors import MONITORS
 from mllc.plan import row_name
 from mllc.result import BASELINES
 from mllc.suggest import did_you_mean
+from mllc.wording import listed
 
 ALLOWED = {
     "seed": "integer >= 0",
@@ -77,8 +78,7 @@ def unknown_key(key: str, config: dict[str, Any], config_dir: Path | None) -> st
     own = [own for own in catalogue.keys(config[group]) if own != "name"]
     others = [other for other in catalogue.choices(group, config_dir) if other != name]
     others = [other for other in others if setting in catalogue.keys(catalogue.settings(group, other, config_dir))]
-    more = f" and {len(others) - 4} more" if len(others) > 4 else ""
-    hint = f"; it belongs to {group}={', '.join(others[:4])}{more}." if others else did_you_mean(setting, own)
+    hint = f"; it belongs to {group}={listed(others, 4, quote=str)}." if others else did_you_mean(setting, own)
     return f"{group}={name} has no setting '{setting}'{hint} Its settings: {', '.join(own) or 'none'}"
 
 

@@ -33,11 +33,11 @@ def prior_log_odds(statistics: LabelStatistics) -> Tensor:
     return ((positives + 0.5) / (statistics.num_samples - positives + 0.5)).log()
 
 
-def constant_labels(names: Sequence[str], split: Split) -> list[str]:
-    """Notes on the labels that are never, or always, true in a (training) split: nothing can be learned about them."""
-    counts = label_statistics(split).label_counts
+def constant_labels(names: Sequence[str], statistics: LabelStatistics) -> list[str]:
+    """Notes on the labels that are never, or always, true in training: nothing can be learned about them."""
+    counts = statistics.label_counts
     notes = []
-    for word, there in (("never", counts == 0), ("always", counts == len(split))):
+    for word, there in (("never", counts == 0), ("always", counts == statistics.num_samples)):
         found = [name for name, is_there in zip(names, there.tolist(), strict=True) if is_there]
         if found:
             notes.append(f"{len(found)} of {len(names)} labels are {word} true in training: {listed(found)}")

@@ -1,8 +1,8 @@
 """Binary cross-entropy whose whole element is weighted where the label is true."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.bce import bce
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
@@ -24,5 +24,4 @@ def bce_element_weight(logits: Tensor, targets: Tensor, *, weight: float = 10.0)
     source           textbook
     """
     check_number("weight", weight, low=0, open_ends=True)
-    values = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return values * (weight * targets + (1 - targets))
+    return bce(logits, targets) * (weight * targets + (1 - targets))

@@ -1,8 +1,8 @@
 """Binary cross-entropy with smoothed targets."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.bce import bce
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
@@ -25,4 +25,4 @@ def bce_label_smoothing(logits: Tensor, targets: Tensor, *, smoothing: float = 0
     """
     check_number("smoothing", smoothing, low=0, high=0.5)
     targets = targets * (1 - smoothing) + (1 - targets) * smoothing
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return bce(logits, targets)

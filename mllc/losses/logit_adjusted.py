@@ -1,8 +1,8 @@
 """Binary cross-entropy with the prior added to the logits in training, so that they need not learn it."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.bce import bce
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number, check_word
 from mllc.losses.precision import full_precision
@@ -38,4 +38,4 @@ def logit_adjusted(
     check_word("prior", prior, ("log", "logit"))
     others = (num_samples - label_counts).clamp(min=1) if prior == "logit" else num_samples
     adjusted = logits + tau * (label_counts.clamp(min=1) / others).log()
-    return F.binary_cross_entropy_with_logits(adjusted, targets, reduction="none")
+    return bce(adjusted, targets)

@@ -1,9 +1,9 @@
 """PolyLoss: binary cross-entropy with another first coefficient in its series."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from mllc.losses.bce import bce
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
@@ -27,4 +27,4 @@ def poly_bce(logits: Tensor, targets: Tensor, *, epsilon: float = 1.0) -> Tensor
     """
     check_number("epsilon", epsilon, low=-1)
     missed = targets * torch.sigmoid(-logits) + (1 - targets) * torch.sigmoid(logits)
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none") + epsilon * missed
+    return bce(logits, targets) + epsilon * missed

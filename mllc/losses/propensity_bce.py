@@ -2,12 +2,12 @@
 
 import math
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.precision import full_precision
+from mllc.losses.weighted_bce import weighted_bce
 
 
 @full_precision
@@ -39,4 +39,4 @@ def propensity_bce(
     check_number("a", a, low=0)
     check_number("b", b, low=0, open_ends=True)
     inverse = (1 + (math.log(num_samples) - 1) * ((b + 1) / (label_counts + b)) ** a).clamp(min=1)
-    return (2 * inverse - 1) * targets * -F.logsigmoid(logits) + (1 - targets) * -F.logsigmoid(-logits)
+    return weighted_bce(logits, targets, weight=2 * inverse - 1)

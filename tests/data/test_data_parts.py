@@ -131,12 +131,12 @@ def test_fingerprint_is_of_the_content():
 
 def test_constant_labels():
     data = split(targets=[(1, 0, 1), (1, 0, 0)])
-    assert constant_labels("abc", data) == [
+    assert constant_labels("abc", label_statistics(data)) == [
         "1 of 3 labels are never true in training: 'b'",
         "1 of 3 labels are always true in training: 'a'",
     ]
     unknown = split(targets=[(1, 0, 1), (1, 0, 0)], mask=torch.tensor([[False, True, False], [True, True, True]]))
-    assert constant_labels("abc", unknown) == ["2 of 3 labels are never true in training: 'b', 'c'"]
+    assert constant_labels("abc", label_statistics(unknown)) == ["2 of 3 labels are never true in training: 'b', 'c'"]
 
 
 def test_assemble():

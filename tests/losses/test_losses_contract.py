@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from mllc.config import catalogue
 from mllc.config.settings import fit, words
 from mllc.errors import ConfigError
 from mllc.losses.objective import Objective
@@ -418,3 +419,7 @@ def test_a_learnable_problem_is_learned_and_solved_by_the_own_rule(name, reducti
         optimizer.step()
     assert losses[-1] < 0.7 * losses[0]
     assert torch.equal(objective.decide(outputs()), rows.bool())
+
+
+def test_the_listing_knows_what_is_no_setting_of_a_losss_own():
+    assert {*catalogue.OF_EVERY_LOSS, "_target_", "traits"} == set(RESERVED)

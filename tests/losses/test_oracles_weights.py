@@ -2,9 +2,11 @@
 
 import math
 
+import naive
 import pytest
 import torch
 import torch.nn.functional as F
+from naive import sigmoid, slope
 from torch.testing import assert_close
 
 from mllc.losses import (
@@ -53,25 +55,12 @@ EACH = [
 each_loss = pytest.mark.parametrize(("loss", "settings"), EACH, ids=lambda value: getattr(value, "__name__", ""))
 
 
-def sigmoid(z):
-    return 1 / (1 + math.exp(-z))
-
-
 def loops(formula, targets=TARGETS):
-    rows = [
-        [formula(z, y, c) for c, (z, y) in enumerate(zip(zs, ys, strict=True))]
-        for zs, ys in zip(LOGITS.tolist(), targets.tolist(), strict=True)
-    ]
-    return torch.tensor(rows, dtype=torch.float64)
+    return naive.elementwise(lambda z, y, i, c: formula(z, y, c), LOGITS, targets)
 
 
 def entropy(z, y):
     return -y * math.log(sigmoid(z)) - (1 - y) * math.log(1 - sigmoid(z))
-
-
-def slope(loss, logits, targets, **settings):
-    logits = torch.as_tensor(logits).requires_grad_()
-    return torch.autograd.grad(loss(logits, torch.as_tensor(targets), **settings).sum(), logits)[0]
 
 
 # each ----------------------------------------------------------------------------------------------------------------
