@@ -17,7 +17,8 @@ The way of a batch, top to bottom; imports point down only:
     data/        readers, splits, augmentation               models/     backbones, freezing, outputs
     schedules, seeding, monitors, suggest, wording
 
-    result       what a run leaves behind    types  what travels between the rooms    errors, foreign, interrupt
+    result, study  what a run and a search leave behind    statistics  paired comparisons: arrays in, numbers out
+    types  what travels between the rooms    errors, foreign, interrupt
 """
 
 __version__ = "0.1.0"

@@ -184,7 +184,7 @@ def report(
     from mllc.report import load, render
 
     text = render(
-        load(runs or [Path("runs")]), format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
+        load(runs or [Path("runs")]).results, format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
     )
     typer.echo(text, nl=False)
 

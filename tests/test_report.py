@@ -60,7 +60,7 @@ def test_load_finds_runs_at_three_levels_once_and_tells_of_the_unfinished(tmp_pa
     save(tmp_path / "b/c/e/f", make(seed=2))
     save(tmp_path / "cut", None)
     said = []
-    found = report.load([tmp_path, tmp_path / "a"], say=said.append)
+    found = report.load([tmp_path, tmp_path / "a"], say=said.append).results
     assert [run.seed for run in found] == [0, 1]
     assert found[0] == make(seed=0)
     assert len(said) == 1
@@ -87,7 +87,7 @@ def test_load_speaks_on_stderr(tmp_path, capsys):
 
 def test_load_takes_a_run_folder(tmp_path):
     save(tmp_path / "a", make())
-    assert len(report.load([tmp_path / "a"], say=pytest.fail)) == 1
+    assert len(report.load([tmp_path / "a"], say=pytest.fail).results) == 1
 
 
 @pytest.mark.parametrize(
@@ -441,7 +441,7 @@ def test_500_runs_are_read_and_rendered_in_time_without_torch(tmp_path):
         result = make(f"loss{i % 25}", i % 5, 0.5, lr=0.1 * (1 + i // 125), run_id=str(i))
         save(tmp_path / f"run{i}", replace(result, test=figures(0.5, 0.5, 0.5) | extra))
     code = (
-        "import sys; from mllc import report; results = report.load([sys.argv[1]]); "
+        "import sys; from mllc import report; results = report.load([sys.argv[1]]).results; "
         "text = report.render(results, width=100); "
         "assert len(results) == 500 and 'loss24' in text and 'torch' not in sys.modules"
     )

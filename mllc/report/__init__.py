@@ -3,27 +3,21 @@
 import csv
 import io
 import json
-import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-from mllc.errors import ConfigError, StoreError
+from mllc.errors import ConfigError
 from mllc.report import tables
 from mllc.report.comparison import Row, rows
+from mllc.report.loading import Finished, load
 from mllc.report.run_table import run_table
 from mllc.result import RunResult
 from mllc.suggest import did_you_mean
-from mllc.wording import counted
 
-__all__ = ["FORMATS", "load", "render", "rows", "run_table"]
+__all__ = ["FORMATS", "Finished", "load", "render", "rows", "run_table"]
 
 FORMATS = ("table", "md", "csv", "json", "latex")
-DEPTH = 3
-"""How many folders below a given one run folders are looked for."""
-
 FIGURES = (
     "map",
     "micro_f1",
@@ -35,51 +29,6 @@ FIGURES = (
     "labels_per_sample",
 )
 """Figures that every object has, be it null; the others follow."""
-
-
-def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] | None = None) -> list[RunResult]:
-    """The finished runs in or below the given folders, by path, each once.
-
-    `say` (default: a line on stderr) hears how many runs were left out because they have not finished, and the names
-    of three: they have a config.yaml and no result.json.
-    StoreError for a folder that is not there or holds no finished run, and for results that cannot be read.
-    """
-    paths = [Path(path) for path in paths]
-    where = ", ".join(map(str, paths))
-    found: dict[str, RunResult] = {}
-    damaged: list[str] = []
-    unfinished: set[Path] = set()
-    for folder in (folder for path in paths for folder in _run_folders(path)):
-        try:
-            result = RunResult.from_json((folder / "result.json").read_text(encoding="utf-8"))
-            found.setdefault(result.run_id, result)
-        except FileNotFoundError:
-            unfinished.add(folder.resolve())
-        except OSError as error:
-            raise StoreError(
-                f"{folder / 'result.json'} cannot be read ({error.strerror}): make it readable, or move the run's "
-                "folder away"
-            ) from None
-        except ValueError as error:
-            damaged.append(f"  {folder / 'result.json'}: {error}")
-    if damaged:
-        more = [f"  and {len(damaged) - 5} more"] if len(damaged) > 5 else []
-        raise StoreError(
-            f"{counted(len(damaged), 'result')} damaged, or made by another version of mllc:\n"
-            + "\n".join([*damaged[:5], *more])
-            + "\nMove the run's folder away, or make the run again: its command with --force."
-        )
-    names = sorted(map(_short, unfinished))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    left = (
-        f"{counted(len(names), 'unfinished run')} in {where} ({', '.join(names[:3])}{more}); "
-        "the command that began a run also finishes it: its environment.json has it"
-    )
-    if not found:
-        raise StoreError(left if unfinished else f"no run in {where}; type: mllc train, or mllc report FOLDER")
-    if unfinished:
-        (say or _to_stderr)(f"left out: {left}")
-    return list(found.values())
 
 
 def render(
@@ -148,27 +97,3 @@ def _csv(objects: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows({name: plain(value) for name, value in one.items()} for one in objects)
     return buffer.getvalue()
-
-
-def _run_folders(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise StoreError(f"{path} is not a folder; type the folder of a run, or one that holds runs: mllc report runs")
-    found = []
-    for folder, children, files in os.walk(path):
-        if "result.json" in files or "config.yaml" in files:
-            found.append(Path(folder))
-            children.clear()
-        if len(Path(folder).relative_to(path).parts) == DEPTH:
-            children.clear()
-        children.sort()
-    return found
-
-
-def _short(folder: Path) -> str:
-    """As seen from the current folder, where it is in there."""
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
