@@ -153,23 +153,32 @@ def sweep(
     mllc sweep loss=bce,focal optimizer.lr=0.001,0.01 'seed=range(3)'
 
     Settings are chosen on validation, and only those are scored on test. Without a list of values it is the standard
-    comparison; sweep=NAME names another (mllc list sweeps).
+    comparison; sweep=NAME names another (mllc list sweeps). With tune.trials=20 each row's settings are searched, in 20
+    trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml).
     """
-    from mllc.config.compose import expand
+    from mllc.config.compose import expand_tuned
 
-    configs = expand(overrides or [], config_dir)
-    _check_by(by, configs)
+    tune, searches, configs = expand_tuned(overrides or [], config_dir, by=[key.strip() for key in by.split(",")])
+    starts = [search.start for search in searches]
+    _check_by(by, [*starts, *configs])
     allow = _importable(allow_target, config_dir)
 
-    _announce(configs)
-    from mllc import run
+    trials = sum(tune.trials + len(search.seeds) for search in searches) + len(configs)
+    _announce([*starts, *configs], trials)
     from mllc.report import render
     from mllc.screen import Screen
 
     interrupt.unwind()
-    with Screen(total_trials=len(configs), monitor=configs[0]["monitor"]) as screen:
-        results = run.sweep(configs, by=by, screen=screen, force=force, allow=allow)
-    typer.echo(render(results, by=by, width=_width(), color=_on_terminal()), nl=False)
+    with Screen(total_trials=trials, monitor=[*starts, *configs][0]["monitor"]) as screen:
+        if searches:
+            from mllc import tune as tuned
+
+            results, studies = tuned.sweep(searches, configs, tune, by=by, screen=screen, force=force, allow=allow)
+        else:
+            from mllc import run
+
+            results, studies = run.sweep(configs, by=by, screen=screen, force=force, allow=allow), []
+    typer.echo(render(results, studies=studies, by=by, width=_width(), color=_on_terminal()), nl=False)
     _exit_if_failed(results)
 
 
@@ -183,9 +192,9 @@ def report(
     """Print the comparison of finished runs."""
     from mllc.report import load, render
 
-    text = render(
-        load(runs or [Path("runs")]).results, format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
-    )
+    found = load(runs or [Path("runs")])
+    look = {"width": _width(), "color": _on_terminal()}
+    text = render(found.results, studies=found.studies, format=format, by=by, metric=metric, **look)
     typer.echo(text, nl=False)
 
 
@@ -231,9 +240,10 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
 
     A sweep's overrides are welcome: each trial gets its batch.
     """
-    from mllc.config.compose import expand
+    from mllc.config.compose import expand_tuned
 
-    configs = expand(overrides or [], config_dir, preset=None)
+    _, searches, configs = expand_tuned(overrides or [], config_dir, preset=None)
+    configs = [*(search.start for search in searches), *configs]
     allow = _importable(allow_target, config_dir)
 
     from mllc import preflight
@@ -244,12 +254,12 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
     typer.echo(f"{counted(len(configs), 'trial')} ready to run")
 
 
-def _announce(configs: list[dict[str, Any]]) -> None:
+def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:
     """The first line: importing torch and reading the data take seconds."""
     dataset, backbone, loss = (
         ", ".join(dict.fromkeys(conf[group]["name"] for conf in configs)) for group in ("dataset", "backbone", "loss")
     )
-    trials = f" ({counted(len(configs), 'trial')})" if len(configs) > 1 else ""
+    trials = f" ({counted(count, 'trial')})" if count > 1 else ""
     _say(f"loading data set {dataset}, backbone {backbone}, loss {loss}{trials}")
 
 

@@ -42,6 +42,8 @@ def finish(replica: Replica, trial: Trial, shared: Shared, done: RunResult | Non
         return failed(trial, shared, replica.failure)
     if replica.diverged:
         result = replace(_describe(trial, shared), status="diverged", **_spent(replica))
+    elif replica.pruned:
+        result = replace(_describe(trial, shared), status="pruned", **_spent(replica))
     else:
         result = done or _validated(replica, trial, shared)
         found = trial.folder.load_tensors("checkpoint")

@@ -20,7 +20,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType, ValueType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -30,10 +30,13 @@ from yaml import YAMLError
 
 from mllc.config import catalogue
 from mllc.config.catalogue import GROUPS
-from mllc.config.checks import check_config, check_value, unknown_key, unreadable
-from mllc.config.presets import key_of, merge, preset_blocks
+from mllc.config.checks import allowed, check_config, check_value, unknown_key, unreadable
+from mllc.config.presets import key_of, merge, preset_blocks, preset_parts
+from mllc.config.search import Search, Tune, checked, declared, tune_settings
+from mllc.config.settings import NotAllowed
 from mllc.config.targets import build, target
 from mllc.errors import ConfigError
+from mllc.study import Range
 
 __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 
@@ -73,16 +76,31 @@ def expand(overrides: Sequence[str], config_dir: Path | None = None, preset: str
     preset     the one that is used when none is named and no override is a sweep; None: the overrides as they are
     """
     with _composer(config_dir) as composer:
-        named = [override.removeprefix("sweep=") for override in overrides if override.startswith("sweep=")]
-        own = [override for override in overrides if not override.startswith("sweep=")]
-        if len(named) > 1:
-            raise ConfigError(f"sweep={named[0]} and sweep={named[1]}: name one preset. See: mllc list sweeps")
-        if not named and preset and not any(composer.parse(override).is_sweep_override() for override in own):
-            named = [preset]
-        blocks = preset_blocks(named[0], own, config_dir) if named else [own]
-        trials = [trial for block in blocks for trial in composer.trials(block)]
-        configs = {json.dumps(config): config for config in map(composer.compose_trial, trials)}
-    return list(configs.values())
+        name, own = composer.preset(overrides, preset)
+        blocks = preset_blocks(name, own, config_dir) if name else [own]
+        return composer.configs(blocks)
+
+
+def expand_tuned(
+    overrides: Sequence[str], config_dir: Path | None = None, preset: str | None = "standard", by: Sequence[str] = ()
+) -> tuple[Tune, list[Search], list[Config]]:
+    """How to search, the search of each row of a tuned sweep (tune.trials=N), and the preset's fixed trials.
+
+    As `expand`, but for the settings that rows are searched for: of `optimizer.X` and `loss.X`, several values are the
+    choices of the search and one value takes it out of the search, unless `by` compares them; an interval (Hydra's
+    `interval(0.01,1)`, `tag(log,interval(0.01,1))`) is the range to search, of any number. Without `tune.trials` there
+    is no search, and the fixed trials are those of `expand`.
+    """
+    with _composer(config_dir) as composer:
+        parsed = {override: composer.parse(override) for override in overrides}
+        tune = tune_settings({key_of(o)[5:]: one.value() for o, one in parsed.items() if o.startswith("tune.")})
+        overrides = [override for override in overrides if not override.startswith("tune.")]
+        name, own = composer.preset(overrides, preset)
+        if not tune.trials:
+            return tune, [], composer.configs(preset_blocks(name, own, config_dir) if name else [own])
+        grid, rows = preset_parts(name, own, config_dir) if name else (merge(own), [])
+        searches = composer.searches([one for one in grid if one != "optimizer.lr=rates"], tune, by)
+        return tune, searches, composer.configs(rows)
 
 
 def flat(config: Config) -> dict[str, Any]:
@@ -156,6 +174,60 @@ class _Composer:
                 "type fewer values, or several sweeps into one folder: mllc report compares them all"
             )
         return itertools.product(*values)
+
+    def preset(self, overrides: Sequence[str], preset: str | None) -> tuple[str | None, list[str]]:
+        """The preset that is asked for, or meant where no override is a sweep, and the other overrides."""
+        named = [override.removeprefix("sweep=") for override in overrides if override.startswith("sweep=")]
+        own = [override for override in overrides if not override.startswith("sweep=")]
+        if len(named) > 1:
+            raise ConfigError(f"sweep={named[0]} and sweep={named[1]}: name one preset. See: mllc list sweeps")
+        if not named and not any(self.parse(override).is_sweep_override() for override in own):
+            return preset, own
+        return (named[0] if named else None), own
+
+    def configs(self, blocks: Sequence[Sequence[str]]) -> list[Config]:
+        """The configs of every block's combinations, repeated ones once."""
+        trials = [trial for block in blocks for trial in self.trials(block)]
+        return list({json.dumps(config): config for config in map(self.compose_trial, trials)}.values())
+
+    def searches(self, overrides: Sequence[str], tune: Tune, by: Sequence[str]) -> list[Search]:
+        """The search of every combination of what is not searched."""
+        given, others, seeds = {}, [], ["seed=0"]
+        for text in merge(overrides):
+            key, override = key_of(text), self.parse(text)
+            if key == "seed":
+                seeds = self._values(text)
+            elif override.value_type is ValueType.INTERVAL_SWEEP or (
+                override.is_sweep_override() and key.startswith(("loss.", "optimizer.")) and key not in by
+            ):
+                given[key] = text
+            else:
+                others.append(text)
+        repeats = tuple(self.compose((seed,))["seed"] for seed in seeds)
+        if tune.seed in repeats:
+            raise ConfigError(f"tune.seed={tune.seed} is one of the sweep's own seeds: type another tune.seed")
+        found = []
+        for trial in self.trials([*others, f"seed={tune.seed}"]):
+            start, named = self.compose_trial(trial), set(map(key_of, trial))
+            space = declared(start, tune.space, self.config_dir)
+            space |= {key: self._range(start, text, space.get(key)) for key, text in given.items()}
+            found.append(Search(start, {key: one for key, one in space.items() if key not in named}, repeats))
+        return found
+
+    def _range(self, config: Config, text: str, declared: Range | None) -> Range:
+        """What an interval or a list of values asks to search; an interval's scale is the declared one's."""
+        key, override = key_of(text), self.parse(text)
+        if key not in set(catalogue.keys(config)):
+            raise _UnknownKeyError(unknown_key(key, config, self.config_dir))
+        value = override.value()
+        if not isinstance(value, IntervalSweep):
+            singles = [self.parse(one) for one in self._values(text)]
+            return Range(choices=tuple(check_value(config, key, one.value(), _text(one)) for one in singles))
+        log = "log" in value.tags or (declared is not None and declared.log)
+        try:
+            return checked(Range(value.start, value.end, log), allowed(config, key) or "number")
+        except NotAllowed as error:
+            raise ConfigError(f"{text} is not allowed: type {error}") from None
 
     def compose_trial(self, trial: tuple[str, ...]) -> Config:
         """`compose`, and a message that says which trial of the sweep is wrong."""

@@ -76,6 +76,17 @@ def words(allowed: str) -> list[str]:
     return [part for part in parts if re.fullmatch(r"\w+", part) and part not in (*_NAMES, "null")]
 
 
+def ends(allowed: str) -> tuple[float | None, float | None]:
+    """The least and the largest number that is allowed, where the declaration names it.
+
+    >>> ends("number >= 0 < 1 | null")
+    (0.0, None)
+    """
+    found = re.findall(r"(>=|<=) (-?[\d.]+(?:e-?\d+)?)", allowed)
+    bounds = {sign: float(bound) for sign, bound in found}
+    return bounds.get(">="), bounds.get("<=")
+
+
 def describe(allowed: str) -> str:
     """In words, for a message.
 

@@ -13,6 +13,7 @@ from mllc.report.comparison import Row, rows
 from mllc.report.loading import Finished, load
 from mllc.report.run_table import run_table
 from mllc.result import RunResult
+from mllc.study import Study
 from mllc.suggest import did_you_mean
 
 __all__ = ["FORMATS", "Finished", "load", "render", "rows", "run_table"]
@@ -34,6 +35,7 @@ FIGURES = (
 def render(
     results: Iterable[RunResult],
     *,
+    studies: Iterable[Study] = (),
     format: str = "table",
     by: str = "loss",
     metric: str = "map",
@@ -46,7 +48,7 @@ def render(
     """
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown{did_you_mean(format, FORMATS)} Known: {', '.join(FORMATS)}")
-    made = rows(results, by, metric)
+    made = rows(results, by, metric, studies)
     if format == "json":
         return json.dumps([as_dict(row) for row in made], indent=1, allow_nan=False) + "\n"
     if format == "csv":
@@ -70,7 +72,9 @@ def as_dict(row: Row) -> dict[str, Any]:
     first |= {"seed": row.seeds[0] if len(row.seeds) == 1 else None, "seeds": row.seeds, "status": row.status}
     first |= {name: row.metrics.get(name) for name in FIGURES} | {"collapsed": row.collapsed}
     ids = tuple(run.run_id for run in row.runs)
-    rest = {name: value for name, value in vars(row).items() if name not in ("runs", "metrics", "std", "block")}
+    rest = {
+        name: value for name, value in vars(row).items() if name not in ("runs", "studies", "metrics", "std", "block")
+    }
     return {
         **first,
         "run_id": ids[0] if ids else None,

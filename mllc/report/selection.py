@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from mllc.errors import ConfigError
 from mllc.monitors import MONITORS
 from mllc.result import RunResult
+from mllc.study import Study
 from mllc.suggest import did_you_mean
 
 FIELDS = ("name", "loss", "optimizer", "backbone", "dataset", "monitor", "seed", "run_id")
@@ -25,8 +26,9 @@ class Selected:
     settings  what was chosen: loss, optimizer and every setting that is neither in `block` nor in `group`
     runs      the runs of the chosen settings, one a seed, by seed
     trials    every run of the group, the chosen ones among them
-    tried     how many settings the group's trials had
+    tried     how many settings the group's trials had; of a search, how many trials it completed
     too_few   how many of them did not compete, because others have more seeds
+    studies   the searches that the trials belong to
     """
 
     block: dict[str, Any]
@@ -36,13 +38,16 @@ class Selected:
     trials: tuple[RunResult, ...]
     tried: int
     too_few: int
+    studies: tuple[Study, ...] = ()
 
 
-def select(results: Iterable[RunResult], by: str = "loss") -> list[Selected]:
+def select(results: Iterable[RunResult], by: str = "loss", studies: Iterable[Study] = ()) -> list[Selected]:
     """For each group, the settings with the best mean of the monitor on validation over their seeds.
 
-    by  keys separated by commas: a field (loss, optimizer, backbone, ...) or a setting (`loss.gamma`, `batch_size`).
-        `loss` is the row's name, which is the loss unless the config named the row.
+    by       keys separated by commas: a field (loss, optimizer, backbone, ...) or a setting (`loss.gamma`,
+             `batch_size`). `loss` is the row's name, which is the loss unless the config named the row.
+    studies  searches; their trials served to find the settings that were then repeated, and compete only where nothing
+             was repeated
 
     Groups are compared within a block (same data, backbone, monitor and shared settings, those in `by` apart).
     Only the settings with the most seeds compete: a mean of one lucky seed would beat a mean of three. A run that
@@ -55,7 +60,8 @@ def select(results: Iterable[RunResult], by: str = "loss") -> list[Selected]:
     for result in results:
         groups = blocks.setdefault(_canonical(block_of(result, keys)), {})
         groups.setdefault(_canonical(_group_of(result, keys)), []).append(result)
-    return [_choose(trials, keys) for groups in blocks.values() for trials in groups.values()]
+    searched = {one.run_id: study for study in studies for one in study.tries}
+    return [_choose(trials, keys, searched) for groups in blocks.values() for trials in groups.values()]
 
 
 def group_keys(by: str, results: Iterable[RunResult]) -> tuple[str, ...]:
@@ -105,21 +111,24 @@ def _value(result: RunResult, key: str) -> Any:
     return result.settings.get(key, result.shared.get(key))
 
 
-def _choose(trials: list[RunResult], keys: Collection[str]) -> Selected:
+def _choose(trials: list[RunResult], keys: Collection[str], searched: Mapping[str, Study]) -> Selected:
     candidates: dict[str, dict[int, RunResult]] = {}
-    for run in sorted(trials, key=lambda run: (run.seed, run.test is None, run.run_id)):
+    repeated = [run for run in trials if run.run_id not in searched]
+    for run in sorted(repeated or trials, key=lambda run: (run.seed, run.test is None, run.run_id)):
         candidates.setdefault(_canonical(_settings_of(run, keys)), {}).setdefault(run.seed, run)
     most = max(len(runs) for runs in candidates.values())
     competing = {text: list(runs.values()) for text, runs in candidates.items() if len(runs) == most}
     runs = competing[min(competing, key=lambda text: (*_rank(competing[text]), text))]
+    studies = {searched[run.run_id].study_id: searched[run.run_id] for run in trials if run.run_id in searched}
     return Selected(
         block=block_of(runs[0], keys),
         group=_group_of(runs[0], keys),
         settings=_settings_of(runs[0], keys),
         runs=tuple(runs),
         trials=tuple(trials),
-        tried=len(candidates),
-        too_few=len(candidates) - len(competing),
+        tried=sum(study.completed() for study in studies.values()) or len(candidates),
+        too_few=0 if studies else len(candidates) - len(competing),
+        studies=tuple(studies.values()),
     )
 
 
