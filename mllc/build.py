@@ -63,6 +63,11 @@ class Shared:
         return self._baselines[with_test]
 
     @cached_property
+    def test_fingerprint(self) -> str:
+        """Hex digest of the samples' ids in the test split, which seeds may share or not."""
+        return split_fingerprint(self.data.split("test"))
+
+    @cached_property
     def true_labels_per_sample(self) -> float:
         """Mean number of true labels of a validation sample."""
         return label_statistics(self.data.split("val")).mean_cardinality
@@ -128,7 +133,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         amp=amp_dtype(conf["amp"], device),
         channels_last=conf["channels_last"],
     )
-    fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data)}
+    fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
 
 

@@ -112,6 +112,7 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
     facts = {
         "fingerprint": shared.fingerprints["data"],
         "split": shared.fingerprints["split"],
+        "test_split": shared.test_fingerprint,
         "files": {key: Path(node[key]).name for key in (node.get("traits") or {}).get("paths", ()) if node.get(key)},
     }
     splits = {name: len(data.split(name)) for name in ("train", "val", "test")}

@@ -4,15 +4,18 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from dataclasses import asdict, fields
 from itertools import groupby
 from typing import Any
 
 from mllc.errors import ConfigError
 from mllc.report import tables
-from mllc.report.comparison import Row, rows
+from mllc.report.comparison import Row, label, rows
 from mllc.report.loading import Finished, load
 from mllc.report.run_table import run_table
+from mllc.report.verdicts import BASELINE, REGION, judged
 from mllc.result import RunResult
+from mllc.statistics import Difference
 from mllc.study import Study
 from mllc.suggest import did_you_mean
 
@@ -39,6 +42,8 @@ def render(
     format: str = "table",
     by: str = "loss",
     metric: str = "map",
+    baseline: str | None = None,
+    region: float = REGION,
     width: int = 100,
     color: bool = False,
 ) -> str:
@@ -48,16 +53,39 @@ def render(
     """
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown{did_you_mean(format, FORMATS)} Known: {', '.join(FORMATS)}")
-    made = rows(results, by, metric, studies)
+    blocks = comparison(results, studies=studies, by=by, metric=metric, baseline=baseline, region=region)
     if format == "json":
-        return json.dumps([as_dict(row) for row in made], indent=1, allow_nan=False) + "\n"
+        return json.dumps([as_dict(row) for block in blocks for row in block], indent=1, allow_nan=False) + "\n"
     if format == "csv":
-        return _csv([as_dict(row) for row in made])
-    blocks = [list(block) for _, block in groupby(made, key=lambda row: row.block)]
+        return _csv([as_dict(row) for block in blocks for row in block])
     if format == "table":
-        return "\n".join(tables.terminal(block, blocks, metric, width=width, color=color) for block in blocks)
+        look = {"width": width, "color": color}
+        return "\n".join(tables.terminal(block, blocks, metric, baseline, **look) for block in blocks)
     write = tables.markdown if format == "md" else tables.latex
-    return "\n".join(write(block, blocks, metric) for block in blocks)
+    return "\n".join(write(block, blocks, metric, baseline) for block in blocks)
+
+
+def comparison(
+    results: Iterable[RunResult],
+    *,
+    studies: Iterable[Study] = (),
+    by: str = "loss",
+    metric: str = "map",
+    baseline: str | None = None,
+    region: float = REGION,
+) -> list[list[Row]]:
+    """The rows of each block, judged: ranked, with intervals, and held against the baseline.
+
+    ConfigError for a `by`, `metric` or `baseline` that no run has.
+    """
+    blocks = [list(block) for _, block in groupby(rows(results, by, metric, studies), key=lambda row: row.block)]
+    named = [{label(row) for row in block if row.runs} for block in blocks]
+    known = sorted(set[str]().union(*named))
+    if baseline is not None and baseline not in known:
+        raise ConfigError(
+            f"--baseline {baseline!r} is not a row{did_you_mean(baseline, known)} The rows are {', '.join(known)}"
+        )
+    return [judged(block, metric, baseline or BASELINE, region) for block in blocks]
 
 
 def as_dict(row: Row) -> dict[str, Any]:
@@ -65,22 +93,32 @@ def as_dict(row: Row) -> dict[str, Any]:
 
     Beside the fields of `Row`: `seed` (null for several), `run_ids` and `run_id` (that of the lowest seed), the data's
     `files`, and every figure and its `_std`. `micro_f1`, `hamming_loss`, ... are by the objective's own rule, `_tuned`
-    with one threshold from validation, `_per_label` with one a label. `shared` is what the rows of one comparison have
-    in common.
+    with one threshold from validation, `_per_label` with one a label; `threshold_gain` is the tuned micro-F1 less the
+    own. `low` and `high` are the 95 % interval of the metric that orders the rows, `difference` (with `_low`, `_high`,
+    `_p`, ...: see `mllc.statistics.Difference`) is from the baseline, with its `verdict`. `shared` is what the rows of
+    one comparison have in common.
     """
     first = {name: getattr(row, name) for name in ("dataset", "backbone", "loss", "optimizer")}
     first |= {"seed": row.seeds[0] if len(row.seeds) == 1 else None, "seeds": row.seeds, "status": row.status}
     first |= {name: row.metrics.get(name) for name in FIGURES} | {"collapsed": row.collapsed}
     ids = tuple(run.run_id for run in row.runs)
-    rest = {
-        name: value for name, value in vars(row).items() if name not in ("runs", "studies", "metrics", "std", "block")
-    }
+    apart = ("runs", "studies", "metrics", "std", "block", "interval", "difference")
+    rest = {name: value for name, value in vars(row).items() if name not in apart}
+    low, high = row.interval or (None, None)
+    against = asdict(row.difference) if row.difference else dict.fromkeys(one.name for one in fields(Difference))
+    own, tuned = row.metrics.get("micro_f1"), row.metrics.get("micro_f1_tuned")
     return {
         **first,
         "run_id": ids[0] if ids else None,
         "run_ids": ids,
         "files": row.runs[0].data.get("files", {}) if row.runs else None,
         **rest,
+        "low": low,
+        "high": high,
+        "difference": against.pop("mean"),
+        **{name if name in ("verdict", "wins") else f"difference_{name}": value for name, value in against.items()},
+        "threshold_gain": None if own is None or tuned is None else tuned - own,
+        "search": [{"trials": one.completed(), "seed": one.seed, "at_edge": one.at_edge()} for one in row.studies],
         "shared": row.block,
         **row.metrics,
         **{f"{name}_std": value for name, value in row.std.items()},

@@ -12,6 +12,7 @@ from typing import Any
 from mllc.errors import ConfigError
 from mllc.report.selection import Selected, select
 from mllc.result import BASELINES, Metrics, RunResult
+from mllc.statistics import Difference
 from mllc.study import Study
 from mllc.suggest import did_you_mean
 
@@ -35,6 +36,8 @@ class Row:
     seconds      training time of all these runs
     runs         the runs that the figures are of, by seed
     studies      the searches that chose the settings; none where every combination was tried
+    rank, interval, difference   what `mllc.report.verdicts.judged` adds: the place by the metric, from 1; the 95 % t
+                 interval of its mean over seeds; the difference from the baseline
     """
 
     dataset: str
@@ -62,6 +65,9 @@ class Row:
     seconds: float = 0.0
     runs: tuple[RunResult, ...] = ()
     studies: tuple[Study, ...] = ()
+    rank: int | None = None
+    interval: tuple[float, float] | None = None
+    difference: Difference | None = None
 
 
 def rows(
@@ -84,6 +90,11 @@ def rows(
             f"--metric {metric!r} is unknown{did_you_mean(metric, sorted(known))} Known: {', '.join(sorted(known))}"
         )
     return made
+
+
+def label(row: Row) -> str:
+    """What a row is called: its values of `by`."""
+    return " ".join(str(value) for value in row.group.values() if value is not None)
 
 
 def lower_is_better(metric: str) -> bool:

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
-from mllc.report.comparison import Row
+from mllc.report.comparison import Row, label
+from mllc.report.verdicts import BASELINE, REGION
+from mllc.statistics import smallest_p
+from mllc.statistics.paired import ALPHA
 from mllc.wording import counted
 
 COLLAPSE = {
@@ -46,15 +50,15 @@ def about_data(dataset: str, data: Mapping[str, Any], backbone: str | None, more
     return f"{name}: " + "; ".join(parts) if parts else name
 
 
-def notes(block: Sequence[Row]) -> list[str]:
-    """The sentences under the table of one block, the most important first."""
+def notes(block: Sequence[Row], metric: str = "map", baseline: str | None = None) -> list[str]:
+    """The sentences under the table of one block, which has been judged by `metric`, the most important first."""
     trained = [row for row in block if row.status != "baseline"]
     zeros = next((row for row in block if row.name == "all_zeros" and row.status == "baseline"), None)
     split = "test" if any(row.split == "test" for row in trained) else "val"
     scored = [row for row in trained if row.split == split]
-    found = [_what(trained, split), _threshold(scored), _hamming(scored, zeros)]
+    found = [_what(trained, split), _tests(trained, baseline), _threshold(scored), _hamming(scored, zeros)]
     found += [_collapse(trained), _failures(trained), _untested(trained)]
-    found += [_fixed(trained), _tuning(trained), _pairing(trained)]
+    found += [_chosen(trained), _search(trained), _fixed(trained), _tuning(trained), _pairing(trained)]
     return [text for text in found if text]
 
 
@@ -65,11 +69,29 @@ def _what(trained: Sequence[Row], split: str) -> str:
     if len(seeds) == 1:
         spread = f"One seed ({seeds[0]}): no spread is known, so differences may be chance."
     else:
-        spread = (
-            f"±: standard deviation over {len(seeds)} seeds; it is the spread of training on this data, "
-            "and says nothing of other data."
-        )
+        spread = f"±: half of the 95 % t interval of the mean over {len(seeds)} seeds."
     return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
+
+
+def _tests(trained: Sequence[Row], baseline: str | None) -> str:
+    found = [row.difference for row in trained if row.difference and row.difference.verdict]
+    if not found:
+        return ""
+    n, least = found[0].n, smallest_p(found[0].n, len(found))
+    narrowed = [one.narrowed for one in found if one.narrowed is not None]
+    text = (
+        f"Verdicts: paired t-test over {n} seeds, Holm over {counted(len(found), 'comparison')} with "
+        f"{baseline or BASELINE}; better or worse also needs the interval to lie beyond {REGION:g}, which is when a "
+        "difference matters, equivalent within it."
+    )
+    if least >= ALPHA:
+        text += (
+            f" The t-test takes differences as normal; the sign-flip test, which does not, can reach no adjusted p "
+            f"below {least:.2g} with {n} seeds."
+        )
+    if narrowed:
+        text += f" Pairing by seed multiplied the spread of differences by {median(narrowed):.2f}."
+    return text
 
 
 def _threshold(scored: Sequence[Row]) -> str:
@@ -127,6 +149,33 @@ def _untested(trained: Sequence[Row]) -> str:
     )
 
 
+def _chosen(trained: Sequence[Row]) -> str:
+    found = [row for row in trained if row.chosen]
+    return f"Chosen: {_listed(found, lambda row: chosen(row.chosen), before=True)}." if found else ""
+
+
+def _search(trained: Sequence[Row]) -> str:
+    """Where a search ended at the edge of what it was allowed to try, and what it gave up."""
+    studies = [(row, study) for row in trained for study in row.studies]
+    edges = [
+        f"{label(row)} {key}={plain((study.chosen or {})[key])} ({end} end of {plain(study.space[key].low)} to "
+        f"{plain(study.space[key].high)})"
+        for row, study in studies
+        for key, end in study.at_edge().items()
+    ]
+    text = ""
+    if studies:
+        pruned = sum(one.status == "pruned" for _, study in studies for one in study.tries)
+        text = f"Trials are those that a search completed on validation, with seed {studies[0][1].seed}"
+        text += f", {pruned} more were pruned. " if pruned else ". "
+    if edges:
+        text += (
+            f"AT THE EDGE of what was searched, so that better settings may lie beyond: {'; '.join(edges)}. Widen it: "
+            "'optimizer.lr=tag(log,interval(LOW,HIGH))'."
+        )
+    return text.strip()
+
+
 def _fixed(trained: Sequence[Row]) -> str:
     """Settings of a named row that it did not choose, and that the most common setting of the other rows is not."""
     texts = []
@@ -174,14 +223,23 @@ def _has_own_settings(row: Row) -> bool:
     return any(key.startswith("loss") for key in row.chosen)
 
 
-def _listed(rows: Sequence[Row], text: Callable[[Row], str]) -> str:
-    """`bce, focal: 3; zlpr: 2`: the rows' labels, those of the same text together."""
+def _listed(rows: Sequence[Row], text: Callable[[Row], str], before: bool = False) -> str:
+    """`bce, focal: 3; zlpr: 2`: the rows' labels, those of the same text together; `before`: `bce, focal 3`."""
     same: dict[str, list[str]] = {}
     for row in rows:
         same.setdefault(text(row), []).append(label(row))
-    return "; ".join(f"{', '.join(names)}: {value}" for value, names in same.items())
+    return "; ".join(f"{', '.join(names)}{'' if before else ':'} {value}" for value, names in same.items())
 
 
-def label(row: Row) -> str:
-    """What a row is called: its values of `by`."""
-    return " ".join(str(value) for value in row.group.values() if value is not None)
+def chosen(settings: Mapping[str, object]) -> str:
+    """
+    >>> chosen({"optimizer.lr": 0.01, "loss.reduction": "sum"})
+    'lr=0.01 reduction=sum'
+    """
+    pairs = sorted(settings.items(), reverse=True)
+    return " ".join(f"{key.rpartition('.')[2]}={plain(value)}" for key, value in pairs)
+
+
+def plain(value: object) -> str:
+    """A value as it is typed."""
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
