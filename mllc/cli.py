@@ -93,7 +93,9 @@ Allow = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run again what is already done")]
 By = Annotated[str, typer.Option(help="Rows of the comparison: loss, optimizer, loss.gamma, loss,optimizer, ...")]
-Metric = Annotated[str, typer.Option(help="Figure that orders the rows")]
+Metric = Annotated[str, typer.Option(help="Figure that orders the rows and that the verdicts speak of")]
+Baseline = Annotated[str | None, typer.Option(help="Row that the others are held against [bce]", show_default=False)]
+Region = Annotated[float, typer.Option(min=0, help="A difference of the metric below it does not matter")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -188,13 +190,16 @@ def report(
     format: Annotated[str, typer.Option(help="table, md, csv, json or latex")] = "table",
     by: By = "loss",
     metric: Metric = "map",
+    baseline: Baseline = None,
+    region: Region = 0.005,
 ) -> None:
     """Print the comparison of finished runs."""
     from mllc.report import load, render
 
     found = load(runs or [Path("runs")])
     look = {"width": _width(), "color": _on_terminal()}
-    text = render(found.results, studies=found.studies, format=format, by=by, metric=metric, **look)
+    asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
+    text = render(found.results, studies=found.studies, format=format, **asked, **look)
     typer.echo(text, nl=False)
 
 

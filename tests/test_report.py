@@ -260,7 +260,7 @@ def test_unknown_words_are_refused():
 
 
 def said(results, by="loss"):
-    return " ".join(notes(report.rows(results, by)))
+    return " ".join(notes(report.rows(results, by), report.Question()))
 
 
 def test_the_note_on_the_threshold():

@@ -11,15 +11,17 @@ from typing import Any
 from mllc.errors import ConfigError
 from mllc.report import tables
 from mllc.report.comparison import Row, label, rows
+from mllc.report.datasets import over_data_sets, told
+from mllc.report.grid import to_text
 from mllc.report.loading import Finished, load
 from mllc.report.run_table import run_table
-from mllc.report.verdicts import BASELINE, REGION, judged
+from mllc.report.verdicts import Question, judged
 from mllc.result import RunResult
 from mllc.statistics import Difference
 from mllc.study import Study
 from mllc.suggest import did_you_mean
 
-__all__ = ["FORMATS", "Finished", "load", "render", "rows", "run_table"]
+__all__ = ["FORMATS", "Finished", "Question", "comparison", "load", "render", "rows", "run_table"]
 
 FORMATS = ("table", "md", "csv", "json", "latex")
 FIGURES = (
@@ -43,49 +45,51 @@ def render(
     by: str = "loss",
     metric: str = "map",
     baseline: str | None = None,
-    region: float = REGION,
+    region: float = Question.region,
     width: int = 100,
     color: bool = False,
 ) -> str:
     """The comparison as text that ends in a newline; `width` (columns) and `color` concern the table alone.
 
-    ConfigError for a format, a key in `by` or a metric that is not known.
+    ConfigError for a format, a key in `by`, a metric or a baseline that is not known.
     """
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown{did_you_mean(format, FORMATS)} Known: {', '.join(FORMATS)}")
-    blocks = comparison(results, studies=studies, by=by, metric=metric, baseline=baseline, region=region)
+    asked = Question(metric, baseline or Question.baseline, region)
+    blocks = comparison(results, asked, by=by, studies=studies, must_have_baseline=baseline is not None)
     if format == "json":
         return json.dumps([as_dict(row) for block in blocks for row in block], indent=1, allow_nan=False) + "\n"
     if format == "csv":
         return _csv([as_dict(row) for block in blocks for row in block])
+    over = over_data_sets(blocks, asked)
+    end = [told(over, asked)] if over else []
     if format == "table":
-        look = {"width": width, "color": color}
-        return "\n".join(tables.terminal(block, blocks, metric, baseline, **look) for block in blocks)
-    write = tables.markdown if format == "md" else tables.latex
-    return "\n".join(write(block, blocks, metric, baseline) for block in blocks)
+        texts = [tables.terminal(block, blocks, asked, width=width, color=color) for block in blocks]
+        return "\n".join([*texts, *(to_text([(text, "bold")], max(width, 30), color) for text in end)])
+    write, mark = (tables.markdown, "") if format == "md" else (tables.latex, "% ")
+    return "\n".join([*(write(block, blocks, asked) for block in blocks), *(f"{mark}{text}\n" for text in end)])
 
 
 def comparison(
     results: Iterable[RunResult],
+    asked: Question,
     *,
-    studies: Iterable[Study] = (),
     by: str = "loss",
-    metric: str = "map",
-    baseline: str | None = None,
-    region: float = REGION,
+    studies: Iterable[Study] = (),
+    must_have_baseline: bool = False,
 ) -> list[list[Row]]:
     """The rows of each block, judged: ranked, with intervals, and held against the baseline.
 
-    ConfigError for a `by`, `metric` or `baseline` that no run has.
+    ConfigError for a `by` or metric that no run has, and for a baseline that is no row where it must be one.
     """
-    blocks = [list(block) for _, block in groupby(rows(results, by, metric, studies), key=lambda row: row.block)]
-    named = [{label(row) for row in block if row.runs} for block in blocks]
-    known = sorted(set[str]().union(*named))
-    if baseline is not None and baseline not in known:
+    blocks = [list(block) for _, block in groupby(rows(results, by, asked.metric, studies), key=lambda row: row.block)]
+    known = sorted({label(row) for block in blocks for row in block if row.runs})
+    if must_have_baseline and asked.baseline not in known:
         raise ConfigError(
-            f"--baseline {baseline!r} is not a row{did_you_mean(baseline, known)} The rows are {', '.join(known)}"
+            f"--baseline {asked.baseline!r} is not a row{did_you_mean(asked.baseline, known)} "
+            f"The rows are {', '.join(known)}"
         )
-    return [judged(block, metric, baseline or BASELINE, region) for block in blocks]
+    return [judged(block, asked) for block in blocks]
 
 
 def as_dict(row: Row) -> dict[str, Any]:

@@ -3,27 +3,27 @@
 from collections.abc import Sequence
 
 from mllc.report.comparison import Row, label
-from mllc.report.verdicts import BASELINE
+from mllc.report.verdicts import Question
 from mllc.statistics import Difference
 from mllc.wording import counted
 
 
-def conclusion(block: Sequence[Row], metric: str, baseline: str | None = None) -> str:
+def conclusion(block: Sequence[Row], asked: Question) -> str:
     """Who is ahead, by how much, whether that is shown, and its scope; `block` has been judged."""
     ranked = sorted((row for row in block if row.rank), key=lambda row: row.rank or 0)
-    what = figure_name(metric)
     if not ranked:
         return "No conclusion: nothing was scored on test."
     best = ranked[0]
-    start = f"{label(best)} has the best {what} of {counted(len(ranked), 'row')}: {number(best.metrics.get(metric))}"
+    value = number(best.metrics.get(asked.metric))
+    start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(ranked), 'row')}: {value}"
     if best.interval:
         start += f" ({span(best.interval)} at 95 %, {counted(len(best.runs), 'seed')})"
     if len(ranked) == 1:
         return f"{start}. There is nothing to compare it with."
     against = [row for row in ranked if row.difference]
     if all(row.difference is None or row.difference.verdict is None for row in ranked):
-        return f"{start}. No verdict: {_why_none(ranked, against, baseline)}."
-    name = baseline or BASELINE
+        return f"{start}. No verdict: {_why_none(ranked, against, asked.baseline)}."
+    name = asked.baseline
     if best.difference is None:
         text = f"{start}. No row is shown to do better than {name}"
     else:
@@ -73,10 +73,9 @@ def _verdict(found: Difference, name: str) -> str:
     return f"{counted(found.n, 'seed')} cannot tell it from {name} ({gap})"
 
 
-def _why_none(ranked: Sequence[Row], against: Sequence[Row], baseline: str | None) -> str:
+def _why_none(ranked: Sequence[Row], against: Sequence[Row], name: str) -> str:
     if max(len(row.runs) for row in ranked) == 1:
         return "one seed, so differences may be chance; type 'seed=range(6)'"
-    name = baseline or BASELINE
     if name not in map(label, ranked):
         return f"no row is called {name}; --baseline NAME holds the others against another row"
     if against:

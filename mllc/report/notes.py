@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from mllc.report.comparison import Row, label
-from mllc.report.verdicts import BASELINE, REGION
+from mllc.report.verdicts import Question
 from mllc.statistics import smallest_p
 from mllc.statistics.paired import ALPHA
 from mllc.wording import counted
@@ -50,13 +50,13 @@ def about_data(dataset: str, data: Mapping[str, Any], backbone: str | None, more
     return f"{name}: " + "; ".join(parts) if parts else name
 
 
-def notes(block: Sequence[Row], metric: str = "map", baseline: str | None = None) -> list[str]:
-    """The sentences under the table of one block, which has been judged by `metric`, the most important first."""
+def notes(block: Sequence[Row], asked: Question) -> list[str]:
+    """The sentences under the table of one block, which has been judged, the most important first."""
     trained = [row for row in block if row.status != "baseline"]
     zeros = next((row for row in block if row.name == "all_zeros" and row.status == "baseline"), None)
     split = "test" if any(row.split == "test" for row in trained) else "val"
     scored = [row for row in trained if row.split == split]
-    found = [_what(trained, split), _tests(trained, baseline), _threshold(scored), _hamming(scored, zeros)]
+    found = [_what(trained, split), _tests(trained, asked), _threshold(scored), _hamming(scored, zeros)]
     found += [_collapse(trained), _failures(trained), _untested(trained)]
     found += [_chosen(trained), _search(trained), _fixed(trained), _tuning(trained), _pairing(trained)]
     return [text for text in found if text]
@@ -73,7 +73,7 @@ def _what(trained: Sequence[Row], split: str) -> str:
     return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
 
 
-def _tests(trained: Sequence[Row], baseline: str | None) -> str:
+def _tests(trained: Sequence[Row], asked: Question) -> str:
     found = [row.difference for row in trained if row.difference and row.difference.verdict]
     if not found:
         return ""
@@ -81,7 +81,7 @@ def _tests(trained: Sequence[Row], baseline: str | None) -> str:
     narrowed = [one.narrowed for one in found if one.narrowed is not None]
     text = (
         f"Verdicts: paired t-test over {n} seeds, Holm over {counted(len(found), 'comparison')} with "
-        f"{baseline or BASELINE}; better or worse also needs the interval to lie beyond {REGION:g}, which is when a "
+        f"{asked.baseline}; better or worse also needs the interval to lie beyond {asked.region:g}, which is when a "
         "difference matters, equivalent within it."
     )
     if least >= ALPHA:

@@ -7,46 +7,44 @@ from mllc.report.comparison import Row
 from mllc.report.conclusion import conclusion, figure_name, number
 from mllc.report.grid import Column, fit, to_text
 from mllc.report.notes import notes, plain, title
-from mllc.report.verdicts import BASELINE
+from mllc.report.verdicts import Question
 from mllc.wording import counted
 
 Block = Sequence[Row]
 
 
-def terminal(
-    block: Block, blocks: Sequence[Block], metric: str, baseline: str | None, *, width: int, color: bool
-) -> str:
+def terminal(block: Block, blocks: Sequence[Block], asked: Question, *, width: int, color: bool) -> str:
     """The block between its title and its notes; no line is longer than `width` (at least 30)."""
     width = max(width, 30)
-    kept = columns(block, metric, baseline)
+    kept = columns(block, asked)
     table, dropped = fit(block, kept, width, style=_style, section=lambda row: (row.split, not row.runs))
-    below = notes(block, metric, baseline)
+    below = notes(block, asked)
     if dropped:
         below.append(
             f"{counted(dropped, 'more column')} in a wider terminal; --format md, csv and json have everything."
         )
-    head, end = (title(block, blocks), "bold"), (conclusion(block, metric, baseline), "bold")
+    head, end = (title(block, blocks), "bold"), (conclusion(block, asked), "bold")
     return to_text([head, table, ("", ""), end, ("", ""), *((text, "dim") for text in below)], width, color)
 
 
-def markdown(block: Block, blocks: Sequence[Block], metric: str, baseline: str | None) -> str:
+def markdown(block: Block, blocks: Sequence[Block], asked: Question) -> str:
     """The block as a Markdown table, all baselines included."""
-    kept = columns(block, metric, baseline)
+    kept = columns(block, asked)
     lines = [
         [column.title.replace("\n", " ") for column in kept],
         ["--:" if column.right else ":--" for column in kept],
         *([_escape(column.cell(row)) for column in kept] for row in block),
     ]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    below = [conclusion(block, metric, baseline), *notes(block, metric, baseline)]
+    below = [conclusion(block, asked), *notes(block, asked)]
     return "\n\n".join([f"**{_escape(title(block, blocks))}**", table, *map(_escape, below)]) + "\n"
 
 
-def latex(block: Block, blocks: Sequence[Block], metric: str, baseline: str | None) -> str:
+def latex(block: Block, blocks: Sequence[Block], asked: Question) -> str:
     """The block as a tabular for booktabs, all baselines included; the notes are comments."""
-    kept = columns(block, metric, baseline)
+    kept = columns(block, asked)
     trained = [row for row in block if row.runs]
-    below = [conclusion(block, metric, baseline), *notes(block, metric, baseline)]
+    below = [conclusion(block, asked), *notes(block, asked)]
     lines = [f"% {text}" for text in (r"needs \usepackage{booktabs}", title(block, blocks), *below)]
     lines += [rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in kept)}}}", r"\toprule"]
     lines += [" & ".join(tex(column.title.replace("\n", " ")) for column in kept) + r" \\"]
@@ -56,19 +54,18 @@ def latex(block: Block, blocks: Sequence[Block], metric: str, baseline: str | No
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def columns(block: Block, metric: str, baseline: str | None = None) -> list[Column[Row]]:
-    """The columns for a block that has been judged by `metric`, which is never dropped."""
+def columns(block: Block, asked: Question) -> list[Column[Row]]:
+    """The columns for a block that has been judged; its metric is never dropped."""
     true = next((row.metrics.get("true_labels_per_sample") for row in block if row.metrics), None)
     zeros = next((row.metrics.get("hamming_loss") for row in block if row.name == "all_zeros" and not row.runs), None)
     found: list[Column[Row]] = [Column("#", lambda row: str(row.rank or ""), drop=10)] if len(block) > 1 else []
     found += [Column(key, lambda row, key=key: _key(row, key), right=False, wrap=12) for key in block[0].group]
-    found.append(Column(figure_name(metric).replace("_", "\n", 1), _with_interval(metric)))
+    found.append(Column(figure_name(asked.metric).replace("_", "\n", 1), _with_interval(asked.metric)))
     if any(row.difference for row in block):
-        against = baseline or BASELINE
-        found.append(Column(f"against\n{against}", _difference, drop=5, wrap=None))
+        found.append(Column(f"against\n{asked.baseline}", _difference, drop=5))
         if any(row.difference and row.difference.verdict for row in block):
             found.append(Column("verdict", _verdict, right=False, drop=1))
-    if metric != "map":
+    if asked.metric != "map":
         found.append(Column("mAP", _figure("map", 3), drop=6))
     return [
         *found,

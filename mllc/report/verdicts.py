@@ -1,49 +1,61 @@
 """Which rows of a comparison differ, and by how much: each against the baseline, over the seeds that pair."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mllc.report.comparison import Row, label, lower_is_better
 from mllc.result import RunResult
 from mllc.statistics import Difference, compare, interval, pairwise
 
-BASELINE = "bce"
-"""The row that the others are held against where none is named; without such a row there are no verdicts."""
 
-REGION = 0.005
-"""Half a point of the metric: a difference below it matters to nobody. Fixed before anyone looks."""
+@dataclass(frozen=True)
+class Question:
+    """What a comparison is asked, before anyone looks.
+
+    metric    the one figure that ranks the rows and that verdicts speak of; the others describe
+    baseline  the row that the others are held against; without such a row there are no verdicts
+    region    of practical equivalence: a difference below it, half a point of the metric, matters to nobody
+    """
+
+    metric: str = "map"
+    baseline: str = "bce"
+    region: float = 0.005
+
 
 Seed = tuple[int, str | None]
 """A repeat and the split it was made on: what two runs must share to be a pair."""
 
 
-def judged(rows: Sequence[Row], metric: str, baseline: str = BASELINE, region: float = REGION) -> list[Row]:
+def judged(rows: Sequence[Row], asked: Question = Question()) -> list[Row]:
     """The rows of one block with their rank, the interval of their mean, and their difference from the baseline.
 
     Only figures on test are ranked and compared. A seed that diverged or failed enters with the worst value that the
     metric has. Seeds pair if all compared rows have them, on the same split.
     """
     trained = [row for row in rows if row.runs]
-    found = differences(trained, metric, baseline, region)
+    found = differences(trained, asked)
     places = {label(row): place for place, row in enumerate([row for row in trained if row.split == "test"], 1)}
-    return [
-        replace(row, rank=places.get(label(row)), interval=_interval(row, metric), difference=found.get(label(row)))
-        if row.runs
-        else row
-        for row in rows
-    ]
+
+    def judge(row: Row) -> Row:
+        name = label(row)
+        interval = _interval(row, asked.metric)
+        return replace(row, rank=places.get(name), interval=interval, difference=found.get(name))
+
+    return [judge(row) if row.runs else row for row in rows]
 
 
-def differences(trained: Sequence[Row], metric: str, baseline: str, region: float) -> dict[str, Difference]:
+def differences(trained: Sequence[Row], asked: Question) -> dict[str, Difference]:
     """Label -> difference from the baseline, of the rows that have seeds in common with it."""
-    values = paired_values(trained, metric, baseline)
-    return compare(values, baseline, region=region, lower_is_better=lower_is_better(metric)) if values else {}
+    values = paired_values(trained, asked.metric, asked.baseline)
+    lower = lower_is_better(asked.metric)
+    return compare(values, asked.baseline, region=asked.region, lower_is_better=lower) if values else {}
 
 
-def every_pair(trained: Sequence[Row], metric: str, region: float = REGION) -> dict[tuple[str, str], Difference]:
-    """(label, label) -> difference of the first from the second, of all rows that pair."""
-    values = paired_values(trained, metric, label(trained[0])) if trained else {}
-    return pairwise(values, region=region, lower_is_better=lower_is_better(metric)) if values else {}
+def every_pair(trained: Sequence[Row], asked: Question) -> dict[tuple[str, str], Difference]:
+    """(label, label) -> difference of the first from the second, of all rows that pair with the first of all."""
+    values = paired_values(trained, asked.metric, label(trained[0])) if trained else {}
+    lower = lower_is_better(asked.metric)
+    return pairwise(values, region=asked.region, lower_is_better=lower) if values else {}
 
 
 def paired_values(trained: Sequence[Row], metric: str, anchor: str) -> dict[str, list[float]]:
