@@ -192,14 +192,16 @@ def report(
     metric: Metric = "map",
     baseline: Baseline = None,
     region: Region = 0.005,
+    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Also say what other test samples might")] = False,
 ) -> None:
     """Print the comparison of finished runs."""
     from mllc.report import load, render
 
     found = load(runs or [Path("runs")])
     look = {"width": _width(), "color": _on_terminal()}
+    folders = found.folders if bootstrap else None
     asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
-    text = render(found.results, studies=found.studies, format=format, **asked, **look)
+    text = render(found.results, studies=found.studies, folders=folders, format=format, **asked, **look)
     typer.echo(text, nl=False)
 
 

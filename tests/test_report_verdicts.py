@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from sample_runs import figures, make
 from scipy import stats
+from sklearn.metrics import average_precision_score
 
 from mllc import report
-from mllc.errors import ConfigError
+from mllc.errors import ConfigError, StoreError
 from mllc.report import Question
 from mllc.report.conclusion import conclusion
 from mllc.report.verdicts import every_pair
@@ -201,3 +203,36 @@ def test_several_data_sets_are_ranked(data_sets, expected):
 def test_blocks_of_one_data_set_are_not_several():
     results = [make(n, shared={"epochs": e}) for n in ("bce", "zlpr") for e in (2, 4)]
     assert "data sets" not in report.render(results)
+
+
+def scored(folder, name, scores, targets, seed=0):
+    """A run whose folder holds its test scores."""
+    result = make(name, seed)
+    (folder / name).mkdir()
+    save_file(
+        {"scores": scores, "targets": targets, "decisions": (scores > 0).astype(np.uint8)},
+        folder / name / "scores.safetensors",
+    )
+    return result, {result.run_id: folder / name}
+
+
+def test_one_seed_can_be_resampled_over_its_test_samples(tmp_path):
+    rng = np.random.default_rng(0)
+    targets = (rng.random((80, 6)) < 0.3).astype(np.uint8)
+    noise = rng.normal(size=(2, 80, 6)).astype(np.float32)
+    bce, folders = scored(tmp_path, "bce", noise[0], targets)
+    zlpr, more = scored(tmp_path, "zlpr", noise[1] + 2 * targets.astype(np.float32), targets)
+    text = " ".join(report.render([bce, zlpr], folders=folders | more).split())
+    gain = np.mean([average_precision_score(targets[:, c], noise[1, :, c] + 2 * targets[:, c]) for c in range(6)])
+    gain -= np.mean([average_precision_score(targets[:, c], noise[0, :, c]) for c in range(6)])
+    assert f"against bce: zlpr {gain:+.3f} (" in text
+    assert "bootstrap of the mAP of seed 0, 1000 resamples" in text
+    assert "not about training again" in text
+    assert "micro_f1 of seed 0, 10000" in " ".join(
+        report.render([bce, zlpr], folders=folders | more, metric="micro_f1").split()
+    )
+    with pytest.raises(ConfigError, match="--bootstrap resamples map and micro_f1, not lrap"):
+        report.render([bce, zlpr], folders=folders | more, metric="lrap")
+    (tmp_path / "zlpr/scores.safetensors").write_bytes(b"x")
+    with pytest.raises(StoreError, match=r"zlpr/scores.safetensors cannot be read .* --force"):
+        report.render([bce, zlpr], folders=folders | more)

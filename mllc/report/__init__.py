@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from mllc.errors import ConfigError
@@ -14,6 +15,7 @@ from mllc.report.comparison import Row, label, rows
 from mllc.report.datasets import over_data_sets, told
 from mllc.report.grid import to_text
 from mllc.report.loading import Finished, load
+from mllc.report.resampling import over_test_samples
 from mllc.report.run_table import run_table
 from mllc.report.verdicts import Question, judged
 from mllc.result import RunResult
@@ -41,6 +43,7 @@ def render(
     results: Iterable[RunResult],
     *,
     studies: Iterable[Study] = (),
+    folders: Mapping[str, Path] | None = None,
     format: str = "table",
     by: str = "loss",
     metric: str = "map",
@@ -50,6 +53,8 @@ def render(
     color: bool = False,
 ) -> str:
     """The comparison as text that ends in a newline; `width` (columns) and `color` concern the table alone.
+
+    folders  run id -> its folder: adds, in words, what a bootstrap over the test samples says
 
     ConfigError for a format, a key in `by`, a metric or a baseline that is not known.
     """
@@ -62,7 +67,8 @@ def render(
     if format == "csv":
         return _csv([as_dict(row) for block in blocks for row in block])
     over = over_data_sets(blocks, asked)
-    end = [told(over, asked)] if over else []
+    end = [over_test_samples(block, folders, asked) for block in blocks] if folders else []
+    end = [text for text in (*end, told(over, asked) if over else "") if text]
     if format == "table":
         texts = [tables.terminal(block, blocks, asked, width=width, color=color) for block in blocks]
         return "\n".join([*texts, *(to_text([(text, "bold")], max(width, 30), color) for text in end)])

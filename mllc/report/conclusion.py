@@ -75,7 +75,7 @@ def _verdict(found: Difference, name: str) -> str:
 
 def _why_none(ranked: Sequence[Row], against: Sequence[Row], name: str) -> str:
     if max(len(row.runs) for row in ranked) == 1:
-        return "one seed, so differences may be chance; type 'seed=range(6)'"
+        return "one seed, so differences may be chance; train several, as 'seed=range(6)'"
     if name not in map(label, ranked):
         return f"no row is called {name}; --baseline NAME holds the others against another row"
     if against:
