@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mllc.report.comparison import Row
 from mllc.report.conclusion import conclusion, figure_name, number
@@ -59,7 +60,8 @@ def columns(block: Block, asked: Question) -> list[Column[Row]]:
     true = next((row.metrics.get("true_labels_per_sample") for row in block if row.metrics), None)
     zeros = next((row.metrics.get("hamming_loss") for row in block if row.name == "all_zeros" and not row.runs), None)
     found: list[Column[Row]] = [Column("#", lambda row: str(row.rank or ""), drop=10)] if len(block) > 1 else []
-    found += [Column(key, lambda row, key=key: _key(row, key), right=False, wrap=12) for key in block[0].group]
+    for key in block[0].group:
+        found.append(Column(key, partial(_key, key), right=False, wrap=12))
     found.append(Column(figure_name(asked.metric).replace("_", "\n", 1), _with_interval(asked.metric)))
     if any(row.difference for row in block):
         found.append(Column(f"against\n{asked.baseline}", _difference, drop=5))
@@ -168,7 +170,7 @@ def short(value: float | None, sign: bool = False) -> str:
     return number(value, sign).replace("0.", ".", 1) if value is None or abs(value) < 0.9995 else number(value, sign)
 
 
-def _key(row: Row, key: str) -> str:
+def _key(key: str, row: Row) -> str:
     value = row.group[key]
     if not row.runs:
         return str(value or "")
