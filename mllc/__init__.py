@@ -3,13 +3,14 @@
 The way of a batch, top to bottom; imports point down only:
 
     cli          parse, call, print
+    tune         a search for every row of a comparison, round by round    proposals  what Optuna proposes for one
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
-    report/      RunResults -> selection, tables, words
+    report/      RunResults -> selection, verdicts, tables, words
     train        the training loop                           evaluate    predictions -> every figure
-    config/      conf/ and overrides -> checked configs      store       run folders
+    config/      conf/ and overrides -> checked configs      store       run folders (a folder)
     feed         rows -> batches of features, shared by a cohort; plan: trials -> cohorts; device; environment
 
     losses/      functions of logits and targets, their decision rules and scores
