@@ -49,7 +49,7 @@ def read_csv(file: Path, place: str) -> Table:
         with file.open(encoding=encoding(file), newline="") as stream:
             first = next((line for line in stream if line.strip()), "")
             stream.seek(0)
-            delimiter = max(",;\t", key=first.count) if any(mark in first for mark in ",;\t") else " "
+            delimiter = next((mark for mark in "\t;," if mark in first), " ")
             reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True)
             return _table(((reader.line_num, cells) for cells in reader if cells), file.name, place)
     except (csv.Error, OSError) as error:
@@ -78,8 +78,8 @@ def _table(lines: Iterator[Line], name: str, place: str) -> Table:
     start, width = _ids(titles, body[0][1]), len(head[0][1])
     if start == width:
         raise DataError(
-            f"{place}, line {body[-1][0]}: {body[-1][1][-1]!r} is no number; give each label a column of numbers, 0 and "
-            "1 in the targets"
+            f"{place}, line {body[-1][0]}: {body[-1][1][-1]!r} is no number; give each label a column of numbers with "
+            "a decimal point, 0 and 1 in the targets"
         )
     values, ids = [], []
     for number, cells in (*body, *lines):
