@@ -13,6 +13,27 @@ from typer.core import TyperGroup
 from mllc import __version__, interrupt
 from mllc.config.catalogue import KINDS
 from mllc.errors import ConfigError, MllcError
+from mllc.options import (
+    Allow,
+    Bottom,
+    By,
+    ConfigDir,
+    Force,
+    HalvesSeed,
+    Labels,
+    LabelThreshold,
+    Logits,
+    Metric,
+    Overrides,
+    PerLabel,
+    Probabilities,
+    Scores,
+    Sort,
+    Targets,
+    Threshold,
+    Top,
+    complete_kind,
+)
 from mllc.wording import counted
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -71,29 +92,6 @@ def main() -> None:
 def _drop_stdout() -> None:
     """Sends what is still buffered nowhere: at exit it would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
-    from mllc.config.completion import complete_in_shell
-
-    return complete_in_shell(ctx.params.get("overrides") or (), incomplete, ctx.params.get("config_dir"))
-
-
-def _complete_kind(incomplete: str) -> list[str]:
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
-
-
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="group=choice or key=value, such as loss=focal", autocompletion=_complete_override),
-]
-ConfigDir = Annotated[Path | None, typer.Option(help="Folder with your own loss/NAME.yaml, dataset/NAME.yaml, ...")]
-Allow = Annotated[
-    list[str] | None, typer.Option(metavar="PACKAGE", help="Package that a _target_ in a YAML may name; repeatable")
-]
-Force = Annotated[bool, typer.Option("--force", help="Run again what is already done")]
-By = Annotated[str, typer.Option(help="Rows of the comparison: loss, optimizer, loss.gamma, loss,optimizer, ...")]
-Metric = Annotated[str, typer.Option(help="Figure that orders the rows")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -179,19 +177,63 @@ def report(
     format: Annotated[str, typer.Option(help="table, md, csv, json or latex")] = "table",
     by: By = "loss",
     metric: Metric = "map",
+    per_label: PerLabel = False,
+    threshold: LabelThreshold = "own",
+    sort: Sort = "index",
+    top: Top = None,
+    bottom: Bottom = None,
 ) -> None:
-    """Print the comparison of finished runs."""
-    from mllc.report import load, render
+    """Print the comparison of finished runs, or the labels of one run.
 
-    text = render(
-        load(runs or [Path("runs")]).results, format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
-    )
+    mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
+    """
+    from mllc.report import load, render
+    from mllc.report.per_label import label_report
+
+    found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
+    if per_label:
+        text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
+    elif (threshold, sort, top, bottom) != ("own", "index", None, None):
+        raise ConfigError("--threshold, --sort, --top and --bottom are about the labels of one run: add --per-label")
+    else:
+        text = render(found.results, by=by, metric=metric, **shape)
     typer.echo(text, nl=False)
+
+
+@app.command()
+def diagnose(
+    scores: Scores,
+    targets: Targets = None,
+    logits: Logits = False,
+    probabilities: Probabilities = False,
+    threshold: Threshold = None,
+    labels: Labels = None,
+    seed: HalvesSeed = 0,
+    format: Annotated[str, typer.Option(help="table, md or json")] = "table",
+) -> None:
+    """Say what is wrong with a model, of any framework, from its saved scores.
+
+    mllc diagnose scores.npy targets.npy --logits
+    """
+    from mllc.data.score_files import read_scored
+
+    if logits and probabilities:
+        raise ConfigError("type --logits or --probabilities, whichever the scores are, and not both")
+    unit = "logits" if logits else "probabilities" if probabilities else None
+    scored = read_scored(scores, targets, unit=unit, labels=labels)
+
+    from mllc.diagnose import diagnose
+    from mllc.report.diagnosis import check_format, render
+
+    check_format(format)
+    found = diagnose(scored, threshold=threshold, seed=seed)
+    title = f"{scores} against {targets}" if targets else scores
+    typer.echo(render(found, title, format=format, width=_width(), color=_on_terminal()), nl=False)
 
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=_complete_kind)] = None,
+    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=complete_kind)] = None,
     name: Annotated[str | None, typer.Argument(help="One of them: its documentation and its YAML")] = None,
     config_dir: ConfigDir = None,
     allow_target: Allow = None,
