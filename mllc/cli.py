@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from mllc import __version__, interrupt
+from mllc import options as opt
 from mllc.config.catalogue import KINDS
 from mllc.errors import ConfigError, MllcError
 from mllc.wording import counted
@@ -73,31 +74,6 @@ def _drop_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
-    from mllc.config.completion import complete_in_shell
-
-    return complete_in_shell(ctx.params.get("overrides") or (), incomplete, ctx.params.get("config_dir"))
-
-
-def _complete_kind(incomplete: str) -> list[str]:
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
-
-
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="group=choice or key=value, such as loss=focal", autocompletion=_complete_override),
-]
-ConfigDir = Annotated[Path | None, typer.Option(help="Folder with your own loss/NAME.yaml, dataset/NAME.yaml, ...")]
-Allow = Annotated[
-    list[str] | None, typer.Option(metavar="PACKAGE", help="Package that a _target_ in a YAML may name; repeatable")
-]
-Force = Annotated[bool, typer.Option("--force", help="Run again what is already done")]
-By = Annotated[str, typer.Option(help="Rows of the comparison: loss, optimizer, loss.gamma, loss,optimizer, ...")]
-Metric = Annotated[str, typer.Option(help="Figure that orders the rows and that the verdicts speak of")]
-Baseline = Annotated[str | None, typer.Option(help="Row that the others are held against [bce]", show_default=False)]
-Region = Annotated[float, typer.Option(min=0, help="A difference of the metric below it does not matter")]
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"mllc {__version__}")
@@ -116,7 +92,10 @@ def options(
 
 @app.command()
 def train(
-    overrides: Overrides = None, config_dir: ConfigDir = None, allow_target: Allow = None, force: Force = False
+    overrides: opt.Overrides = None,
+    config_dir: opt.ConfigDir = None,
+    allow_target: opt.Allow = None,
+    force: opt.Force = False,
 ) -> None:
     """Train one model and score it on test.
 
@@ -144,11 +123,11 @@ def train(
 
 @app.command()
 def sweep(
-    overrides: Overrides = None,
-    by: By = "loss",
-    config_dir: ConfigDir = None,
-    allow_target: Allow = None,
-    force: Force = False,
+    overrides: opt.Overrides = None,
+    by: opt.By = "loss",
+    config_dir: opt.ConfigDir = None,
+    allow_target: opt.Allow = None,
+    force: opt.Force = False,
 ) -> None:
     """Train every combination and compare.
 
@@ -188,29 +167,73 @@ def sweep(
 def report(
     runs: Annotated[list[Path] | None, typer.Argument(help="Run folders, or folders that hold them [runs]")] = None,
     format: Annotated[str, typer.Option(help="table, md, csv, json or latex")] = "table",
-    by: By = "loss",
-    metric: Metric = "map",
-    baseline: Baseline = None,
-    region: Region = 0.005,
-    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Also say what other test samples might")] = False,
+    by: opt.By = "loss",
+    metric: opt.Metric = "map",
+    baseline: opt.Baseline = None,
+    region: opt.Region = 0.005,
+    bootstrap: opt.Resampled = False,
+    per_label: opt.PerLabel = False,
+    threshold: opt.LabelThreshold = "own",
+    sort: opt.Sort = "index",
+    top: opt.Top = None,
+    bottom: opt.Bottom = None,
 ) -> None:
-    """Print the comparison of finished runs."""
-    from mllc.report import load, render
+    """Print the comparison of finished runs, or the labels of one run.
 
-    found = load(runs or [Path("runs")])
-    look = {"width": _width(), "color": _on_terminal()}
-    folders = found.folders if bootstrap else None
-    asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
-    text = render(found.results, studies=found.studies, folders=folders, format=format, **asked, **look)
+    mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
+    """
+    from mllc.report import load, render
+    from mllc.report.per_label import label_report
+
+    found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
+    if per_label:
+        text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
+    elif (threshold, sort, top, bottom) != ("own", "index", None, None):
+        raise ConfigError("--threshold, --sort, --top and --bottom are about the labels of one run: add --per-label")
+    else:
+        folders = found.folders if bootstrap else None
+        asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
+        text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
     typer.echo(text, nl=False)
+
+
+@app.command()
+def diagnose(
+    scores: opt.Scores,
+    targets: opt.Targets = None,
+    logits: opt.Logits = False,
+    probabilities: opt.Probabilities = False,
+    threshold: opt.Threshold = None,
+    labels: opt.Labels = None,
+    seed: opt.HalvesSeed = 0,
+    format: Annotated[str, typer.Option(help="table, md or json")] = "table",
+) -> None:
+    """Say what is wrong with a model, of any framework, from its saved scores.
+
+    mllc diagnose scores.npy targets.npy --logits
+    """
+    from mllc.data.score_files import read_scored
+
+    if logits and probabilities:
+        raise ConfigError("type --logits or --probabilities, whichever the scores are, and not both")
+    unit = "logits" if logits else "probabilities" if probabilities else None
+    scored = read_scored(scores, targets, unit=unit, labels=labels)
+
+    from mllc.diagnose import diagnose
+    from mllc.report.diagnosis import check_format, render
+
+    check_format(format)
+    found = diagnose(scored, threshold=threshold, seed=seed)
+    title = f"{scores} against {targets}" if targets else scores
+    typer.echo(render(found, title, format=format, width=_width(), color=_on_terminal()), nl=False)
 
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=_complete_kind)] = None,
+    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=opt.complete_kind)] = None,
     name: Annotated[str | None, typer.Argument(help="One of them: its documentation and its YAML")] = None,
-    config_dir: ConfigDir = None,
-    allow_target: Allow = None,
+    config_dir: opt.ConfigDir = None,
+    allow_target: opt.Allow = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw every loss and its gradient into this .png, .svg or .pdf")
     ] = None,
@@ -242,7 +265,7 @@ def list_(
 
 
 @app.command()
-def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_target: Allow = None) -> None:
+def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, allow_target: opt.Allow = None) -> None:
     """Build all and run one batch, without training.
 
     A sweep's overrides are welcome: each trial gets its batch.
