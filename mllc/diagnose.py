@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,7 +98,7 @@ def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -
     own = OWN[scored.unit] if threshold is None else float(scored.scores.dtype.type(threshold))
     if not math.isfinite(own) or (scored.unit == "probabilities" and not 0 <= own <= 1):
         raise DataError(f"--threshold {own:g} is none for {scored.unit}; that of a sigmoid is {OWN[scored.unit]:g}")
-    scores, targets = torch.from_numpy(scored.scores).double(), torch.from_numpy(scored.targets)
+    scores, targets = torch.from_numpy(scored.scores.astype(np.float64)), torch.from_numpy(scored.targets)
     mask = None if scored.mask is None else torch.from_numpy(scored.mask)
     predictions = Predictions(scores, decide(scores, own), targets, mask)
     logits = scores if scored.unit == "logits" else _log_odds(scores)

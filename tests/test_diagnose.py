@@ -230,6 +230,20 @@ def test_a_label_that_is_true_in_one_half_only():
     assert found.metrics["micro_f1_tuned"] == 0.0  # the half without positives has learned to predict none
 
 
+def test_arrays_as_they_come():
+    """Read-only, reversed, of another byte order, half precision: numpy has them all."""
+    scored = made("timid")
+    half = scored.scores.astype(np.float16)
+    frozen, turned, swapped = half.copy(), half[::-1], half.astype(">f2")
+    frozen.flags.writeable = False
+    expected = diagnose(Scored.of(half, scored.targets, unit="logits"))
+    assert diagnose(Scored.of(frozen, scored.targets, unit="logits")) == expected
+    assert diagnose(Scored.of(swapped, scored.targets, unit="logits")) == expected
+    assert diagnose(Scored.of(turned, scored.targets[::-1], unit="logits")).metrics["map"] == pytest.approx(
+        expected.metrics["map"]
+    )
+
+
 def test_two_samples_are_enough():
     assert diagnose(Scored.of([[1.0, -1.0], [-1.0, 1.0]], [[1, 0], [0, 1]], unit="logits")).metrics["map"] == 1.0
 

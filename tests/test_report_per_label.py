@@ -146,7 +146,7 @@ def test_nothing_true_and_nothing_predicted():
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_long_names_are_cut_to_the_terminal(tmp_path, width):
-    names = ["a name that is a good deal longer than any terminal would like to show " * 2, *NAMES[1:]]
+    names = ["a name that is a good deal longer than any terminal would like to show " * 2, "犬" * 50, *NAMES[2:]]
     found = load([save(tmp_path / "run", names=names)])
     text = label_report(found, width=width)
     assert max(cell_len(line) for line in text.splitlines()) <= width

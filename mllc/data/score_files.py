@@ -81,12 +81,13 @@ def _opened(file: Path, place: str) -> Iterator[tuple[Sequence[str], Callable[[s
         loaded: Any = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             yield ["array"], lambda _: loaded
-        elif set(loaded.files) >= SPARSE:
-            from scipy.sparse import load_npz
+            return
+        with loaded:
+            if set(loaded.files) >= SPARSE:
+                from scipy.sparse import load_npz
 
-            yield ["array"], lambda _: load_npz(file).toarray()
-        else:
-            with loaded:
+                yield ["array"], lambda _: load_npz(file).toarray()
+            else:
                 yield loaded.files, loaded.__getitem__
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, SafetensorError) as error:
         hint = "; Python objects, such as rows of different lengths, are not read" if "pickle" in str(error) else ""

@@ -76,15 +76,15 @@ class Scored:
             raise DataError(
                 f"{counted(len(names), 'label name')} for {scores.shape[1]} labels: give one a label, in their order"
             )
-        precise = scores if scores.dtype in (np.float32, np.float64) else scores.astype(np.float32)
-        return cls(precise, true.astype(np.uint8), None if known.all() else known, unit, names, tuple(notes))
+        floats = scores if scores.dtype.kind == "f" else scores.astype(np.float64)
+        return cls(floats, true.astype(np.uint8), None if known.all() else known, unit, names, tuple(notes))
 
 
 def _numbers(values: Any, what: str) -> np.ndarray:
     try:
         array = np.asarray(values)
-    except ValueError:
-        raise DataError(f"{what}: the rows have different lengths; give (samples, labels)") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists; tensors on a GPU, or with a gradient
+        raise DataError(f"{what} are no array of (samples, labels): {str(error).splitlines()[0]}") from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{what} hold {array.dtype}, not numbers; save an array of numbers, a column for each label")
     return array

@@ -148,7 +148,8 @@ def _collapse(found: Diagnosis) -> str:
         return f"Collapse: constant; {flat}; {number}."
     if found.collapsed is None:
         return f"Collapse: none; {number}."
-    limit = f"under {_percent(SILENT_BELOW)}" if found.collapsed == "silent" else f"over {FLOOD_ABOVE:g} times"
+    silent = found.collapsed == "silent"
+    limit = f"under {_percent(SILENT_BELOW)} of them" if silent else f"over {FLOOD_ABOVE:g} times as many"
     return f"Collapse: {found.collapsed}; {number}; {found.collapsed} is {limit}{f'; {flat}' * (spread < FLAT)}."
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from safetensors import SafetensorError, safe_open
 
 from mllc.errors import ConfigError, StoreError
@@ -105,17 +106,22 @@ def figures(
     by_label = [counts.sum(0) for counts in (hits, predicted, true)]
     shares, support = _shares(*by_label), by_label[2]
     total = int(support.sum())
-    lines = [Line(name, *(float(share[i]) for share in shares), int(support[i])) for i, name in enumerate(names)]
+    columns = zip(names, *(share.tolist() for share in shares), support.tolist(), strict=True)
+    lines = [Line(name, precision, recall, f1, number) for name, precision, recall, f1, number in columns]
 
     rows = known.any(1)
-    samples = _shares(*(counts[rows].sum(1) for counts in (hits, predicted, true)))
     averages = {
-        "micro avg": [float(share) for share in _shares(*(counts.sum() for counts in by_label))],
-        "macro avg": [float(share.mean()) for share in shares],
-        "weighted avg": [float(share @ support / max(1, total)) for share in shares],
-        "samples avg": [float(share.mean()) for share in samples],
+        "micro avg": _shares(*(counts.sum() for counts in by_label)),
+        "macro avg": [share.mean() for share in shares],
+        "weighted avg": [share @ support / max(1, total) for share in shares],
+        "samples avg": [
+            share.mean() for share in _shares(*(counts[rows].sum(1) for counts in (hits, predicted, true)))
+        ],
     }
-    return lines, [Line(name, *values, total) for name, values in averages.items()]
+    return lines, [
+        Line(name, float(precision), float(recall), float(f1), total)
+        for name, (precision, recall, f1) in averages.items()
+    ]
 
 
 def _shares(hits: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -211,11 +217,12 @@ def _notes(lines: Sequence[Line], shown: int, sort: str) -> list[str]:
 
 def _table(blocks: Sequence[Sequence[Line]], averages: Sequence[Line], widest: int) -> str:
     """scikit-learn's layout, to the character while no name is wider than `widest`; `...` between two blocks."""
-    width = min(max(len(line.name) for block in (*blocks, averages) for line in block), widest)
+    width = min(max(cell_len(line.name) for block in (*blocks, averages) for line in block), widest)
 
     def row(line: Line) -> str:
-        name = line.name if len(line.name) <= width else f"{line.name[: width - 1]}…"
-        return f"{name:>{width}} " + "".join(f" {share:>9.2f}" for share in line.values[:3]) + f" {line.support:>9}\n"
+        name = line.name if cell_len(line.name) <= width else set_cell_size(line.name, width - 1) + "…"
+        shares = "".join(f" {share:>9.2f}" for share in line.values[:3])
+        return f"{' ' * (width - cell_len(name))}{name} {shares} {line.support:>9}\n"
 
     head = f"{'':>{width}} " + "".join(f" {title:>9}" for title in HEADERS) + "\n"
     parted = f"{'...':>{width}}\n".join("".join(map(row, block)) for block in blocks)

@@ -77,7 +77,10 @@ def test_a_mask_is_added_to_what_the_targets_say():
         ),
         ({"scores": [[1.0, 2.0, 3.0]], "targets": [[1, 0, 1]]}, "give two samples at least"),
         ({"scores": np.zeros((0, 3)), "targets": np.zeros((0, 3))}, "give two samples at least"),
-        ({"scores": [[1.0, 2.0], [3.0]]}, "scores: the rows have different lengths"),
+        (
+            {"scores": [[1.0, 2.0], [3.0]]},
+            "scores are no array of (samples, labels): setting an array element with a sequence",
+        ),
         ({"scores": np.array([["a", "b", "c"]] * 2)}, "scores hold <U1, not numbers"),
         ({"scores": np.array(SCORES) + 1j}, "scores hold complex128, not numbers"),
         (
@@ -104,6 +107,11 @@ def test_what_is_refused_and_how(change, message):
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         of(**change)
     assert len(str(caught.value)) < 300
+
+
+def test_a_tensor_with_a_gradient_is_refused_with_what_to_type():
+    with pytest.raises(DataError, match=r"scores are no array of \(samples, labels\): .*detach\(\)"):
+        of(torch.tensor(SCORES, requires_grad=True))
 
 
 def test_one_million_mistakes_are_told_in_one_line():
