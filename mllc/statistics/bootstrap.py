@@ -113,7 +113,7 @@ def bootstrap_mean(values: ArrayLike, *, resamples: int = 10_000, seed: int = 0)
     drawn = found[np.random.default_rng(seed).integers(found.size, size=(_enough(resamples), found.size))]
     means, errors = mean_and_error(drawn)
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(error > 0, (means - mean) / errors, 0)
+        t = np.where((error > 0) & (means != mean), (means - mean) / errors, 0)
     low, high = mean - np.quantile(t, [0.975, 0.025], method="inverted_cdf") * error
     return Bootstrap(float(mean), float(low), float(high), resamples) if np.isfinite([low, high]).all() else None
 
