@@ -17,6 +17,7 @@ The way of a batch, top to bottom; imports point down only:
     losses/      functions of logits and targets, their decision rules and scores
     metrics/     functions of scores or decisions and targets; thresholds, baselines, collapse
     data/        readers, splits, augmentation               models/     backbones, freezing, outputs
+    trackers/    who is told of epochs and results, beside the run folder
     schedules, seeding, monitors, suggest, wording
 
     result, study  what a run and a search leave behind    statistics  paired comparisons: arrays in, numbers out

@@ -14,7 +14,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from mllc import seeding
-from mllc.config.catalogue import GROUPS
+from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
 from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
@@ -185,7 +185,7 @@ def _sizes(backbone: Config) -> str:
 def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, str]:
     """Digests of what a config refers to beside its data: files named by path, and code that is not mllc's own."""
     found = {}
-    for group in GROUPS:
+    for group in IDENTIFYING:
         node = conf[group]
         if group != "dataset":
             for key in (node.get("traits") or {}).get("paths") or ():

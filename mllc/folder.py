@@ -48,8 +48,11 @@ class Folder:
     def clear(self) -> None:
         """Removes what an earlier run left (`--force`); the result goes first, so that no half of it counts as done."""
         with _clear_errors(self.path):
-            for name in (self.DONE, *(p.name for p in self.path.iterdir() if p.name != ".lock")):
-                (self.path / name).unlink(missing_ok=True)
+            for path in sorted(self.path.iterdir(), key=lambda path: path.name != self.DONE):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != ".lock":
+                    path.unlink()
 
     def write(self, name: str, content: bytes, durable: bool = False) -> None:
         """A file, whole or not at all; `durable`: it outlives a power cut."""

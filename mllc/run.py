@@ -10,6 +10,7 @@ import torch
 
 from mllc import checkpoint
 from mllc.build import Config, Shared, build_replica
+from mllc.config.compose import build, flat, identity
 from mllc.device import available_bytes
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
@@ -20,6 +21,8 @@ from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import best_epoch, failed, finish
 from mllc.screen import Screen
+from mllc.trackers.tracker import Run
+from mllc.trackers.watch import Watch
 from mllc.train import EpochEnd, Replica, Step
 from mllc.train import train as train_loop
 from mllc.trial import Trial, titles, trial_of
@@ -156,12 +159,12 @@ def _run_cohort(
     part: Sequence[Trial], shared: Shared, *, score_test: bool, screen: Screen, force: bool, prune: Prune | None
 ) -> list[tuple[Trial, RunResult]]:
     results: list[tuple[Trial, RunResult]] = []
-    with ExitStack() as locks:
+    with ExitStack() as stack:
         for trial in part:
-            locks.enter_context(trial.folder.locked())
+            stack.enter_context(trial.folder.locked())
             if force:
                 trial.folder.clear()
-        replicas: dict[Replica, Trial] = {}
+        replicas: dict[Replica, tuple[Trial, Watch]] = {}
         trained: dict[Replica, RunResult] = {}  # in an earlier session, and still to be scored on test
         for trial in part:
             result = trial.folder.result()
@@ -169,17 +172,24 @@ def _run_cohort(
                 results.append((trial, result))
                 continue
             replica = build_replica(trial.config, trial.title, shared)
-            replicas[replica] = trial
+            tracker = trial.config["tracker"]
+            watch = Watch(tracker["name"], build(tracker | {"_partial_": True}, allow=shared.allow), screen.note_once)
+            replicas[replica] = trial, watch
             if result is not None and result.status == "done":
                 trained[replica] = result
             else:
                 trial.folder.save_setup(trial.config, environment(shared.feed.device, shared.feed.amp))
                 _resume(replica, trial, screen)
+            stack.callback(watch.end, None)  # unless it has ended with its result
+            epochs = trained[replica].epochs if replica in trained else replica.epoch
+            watch.begin(Run(trial.folder.path, flat(identity(trial.config)), epochs))
         fresh = [replica for replica in replicas if replica not in trained]
         if fresh:
             _train(fresh, replicas, shared, screen, prune)
-        for replica, trial in replicas.items():
-            results.append((trial, finish(replica, trial, shared, trained.get(replica), score_test)))
+        for replica, (trial, watch) in replicas.items():
+            result = finish(replica, trial, shared, trained.get(replica), score_test)
+            watch.end(result)
+            results.append((trial, result))
     return results
 
 
@@ -193,9 +203,13 @@ def _resume(replica: Replica, trial: Trial, screen: Screen) -> None:
 
 
 def _train(
-    replicas: Sequence[Replica], trials: dict[Replica, Trial], shared: Shared, screen: Screen, prune: Prune | None
+    replicas: Sequence[Replica],
+    trials: dict[Replica, tuple[Trial, Watch]],
+    shared: Shared,
+    screen: Screen,
+    prune: Prune | None,
 ) -> None:
-    conf = trials[replicas[0]].config
+    conf = trials[replicas[0]][0].config
     screen.cohort([r.name for r in replicas], conf["epochs"], f"{shared.feed.name}, seed {shared.feed.seed}")
     for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
         match event:
@@ -203,12 +217,13 @@ def _train(
                 screen.step(epoch + 1, step, steps)
             case EpochEnd(replica):
                 _warn(replica, shared, screen)
-                _keep(replica, trials[replica], screen)
+                trial, watch = trials[replica]
+                _keep(replica, trial, watch, screen)
                 if prune is not None and replica.epoch < conf["epochs"] and not (replica.diverged or replica.failure):
-                    replica.pruned = prune(trials[replica].config, replica.epoch, replica.history[-1][conf["monitor"]])
+                    replica.pruned = prune(trial.config, replica.epoch, replica.history[-1][conf["monitor"]])
 
 
-def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
+def _keep(replica: Replica, trial: Trial, watch: Watch, screen: Screen) -> None:
     """Writes what the end of an epoch leaves: the best weights first, then the state that refers to them."""
     if replica.failure:
         return
@@ -218,6 +233,7 @@ def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
     trial.folder.save_history(replica.history)
     trial.folder.save_tensors("resume", *checkpoint.state_of(replica))
     screen.epoch(replica.name, replica.epoch, row)
+    watch.epoch(row)
 
 
 def _warn(replica: Replica, shared: Shared, screen: Screen) -> None:

@@ -12,11 +12,11 @@ from mllc.config.settings import is_declaration
 from mllc.errors import ConfigError
 from mllc.suggest import did_you_mean
 
-GROUPS = ("dataset", "backbone", "loss", "optimizer", "schedule")
+GROUPS = ("dataset", "backbone", "loss", "optimizer", "schedule", "tracker")
 """The groups of which a run chooses one each."""
 
 KINDS = {"losses": "loss", "datasets": "dataset", "sweeps": "sweep"} | {
-    f"{group}s": group for group in ("backbone", "optimizer", "schedule")
+    f"{group}s": group for group in ("backbone", "optimizer", "schedule", "tracker")
 }
 """What `mllc list` can list -> its folder in conf/."""
 

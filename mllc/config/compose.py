@@ -42,8 +42,11 @@ __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 
 Config = dict[str, Any]
 
-NOT_IN_IDENTITY = ("device", "out", "cache")
-"""Top-level keys that say where a run happens, not what it is."""
+NOT_IN_IDENTITY = ("device", "out", "cache", "tracker")
+"""Top-level keys that say where a run happens and who is told of it, not what it is."""
+
+IDENTIFYING = tuple(group for group in GROUPS if group not in NOT_IN_IDENTITY)
+"""The groups whose choice makes a run what it is."""
 
 MOST_TRIALS = 10_000
 """Trials of one sweep at most: composing them takes a quarter of a minute, and nobody waits for their training."""
@@ -125,7 +128,7 @@ def identity(config: Config) -> Config:
     The content of those files is hashed in their stead (mllc.store).
     """
     result: Config = {key: value for key, value in config.items() if key not in NOT_IN_IDENTITY}
-    for group in GROUPS:
+    for group in IDENTIFYING:
         node = dict(result[group])
         paths = (node.pop("traits", None) or {}).get("paths") or ()
         result[group] = {key: value for key, value in node.items() if key not in paths}
