@@ -8,7 +8,7 @@ The way of a batch, top to bottom; imports point down only:
     score        a trained replica -> its RunResult          screen      live progress
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
-    report/      RunResults -> selection, verdicts, tables, words    options  what the commands take
+    report/      RunResults -> selection, verdicts, tables, words, code    options  what the commands take
     train        the training loop                           evaluate    predictions -> every figure
     diagnose     anyone's scores -> what is wrong, in numbers
     config/      conf/ and overrides -> checked configs      store       run folders (a folder)

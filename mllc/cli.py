@@ -177,12 +177,18 @@ def report(
     sort: opt.Sort = "index",
     top: opt.Top = None,
     bottom: opt.Bottom = None,
+    code: opt.Code = False,
+    code_file: opt.CodeFile = None,
+    loss: opt.CodeLoss = None,
 ) -> None:
-    """Print the comparison of finished runs, or the labels of one run.
+    """Print the comparison of finished runs, the labels of one run, or the best row as code.
 
     mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
+
+    mllc report --code --loss zlpr
     """
     from mllc.report import load, render
+    from mllc.report.code import as_code
     from mllc.report.per_label import label_report
 
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
@@ -190,6 +196,10 @@ def report(
         text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
     elif (threshold, sort, top, bottom) != ("own", "index", None, None):
         raise ConfigError("--threshold, --sort, --top and --bottom are about the labels of one run: add --per-label")
+    elif code or code_file:
+        text = as_code(found, file=code_file, loss=loss, by=by, metric=metric, format=format)
+    elif loss is not None:
+        raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
     else:
         folders = found.folders if bootstrap else None
         asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
@@ -295,11 +305,11 @@ def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:
 
 def _check_by(by: str, configs: list[dict[str, Any]]) -> None:
     """Refuses a grouping before hours of training, not after."""
-    from mllc.config.compose import flat
+    from mllc.config.compose import flat, identity
     from mllc.report.selection import FIELDS
     from mllc.suggest import did_you_mean
 
-    known = {*FIELDS, *(key for conf in configs for key in flat(conf))}
+    known = {*FIELDS, *(key for conf in configs for key in flat(identity(conf)))}
     for key in by.split(","):
         if key.strip() not in known:
             hint = f"{did_you_mean(key.strip(), known)} Known: {', '.join(sorted(known))}"

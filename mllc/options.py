@@ -39,6 +39,12 @@ Sort = Annotated[str, typer.Option(help="With --per-label: index, label, precisi
 Top = Annotated[int | None, typer.Option(min=1, help="With --per-label: so many of the first")]
 Bottom = Annotated[int | None, typer.Option(min=1, help="With --per-label: so many of the last")]
 
+Code = Annotated[bool, typer.Option("--code", help="Print the best row as code for a PyTorch loop")]
+CodeFile = Annotated[
+    Path | None, typer.Option(metavar="FILE.py", help="Write that code there, and its thresholds into FILE.json")
+]
+CodeLoss = Annotated[str | None, typer.Option(help="With --code or --code-file: another row than the best")]
+
 Scores = Annotated[str, typer.Argument(help="FILE or FILE:NAME (.npy, .npz, .safetensors, .csv), a row a sample")]
 Targets = Annotated[str | None, typer.Argument(help="Likewise, of 0 and 1; -1, NaN or ? where unknown")]
 Logits = Annotated[bool, typer.Option("--logits", help="The scores are logits, decided at 0")]

@@ -8,6 +8,7 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
+from test_cli import run_cli  # noqa: F401 (a fixture)
 from test_run import TINY, Notes, assert_identical, configs_of, folder_of, state_of, trained
 
 from mllc import preflight, run
@@ -272,6 +273,12 @@ def test_a_setting_that_a_tracker_does_not_take_ends_the_command(own, tmp_path):
     (tmp_path / "conf/tracker/own.yaml").write_text("_target_: own_tracker.Own\nwhere: x\ncolour: red\n")
     with pytest.raises(ConfigError, match=r"own_tracker\.Own takes no 'colour'\. It takes where, fails"):
         own(tmp_path / "runs")
+
+
+def test_it_is_nothing_to_compare_by(run_cli):  # noqa: F811
+    status, _, err = run_cli("sweep", "tracker=none,tensorboard", "--by", "tracker")
+    assert status == 2
+    assert "--by tracker: 'tracker' is not a setting of these runs" in err
 
 
 def test_a_tracker_from_elsewhere_has_to_be_allowed(own, tmp_path):
