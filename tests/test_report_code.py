@@ -198,13 +198,13 @@ def finished(tmp_path):
 def test_without_a_name_it_is_the_best_row(finished, run_cli):  # noqa: F811
     runs = finished(make("bce", value=0.3), *(make("focal", seed, 0.6) for seed in (0, 1)), make("zlpr", value=0.2))
     _, out, _ = run_cli("report", runs, "--code")
-    assert out.startswith("# focal on digits: number 1 of 3 rows on test, mAP 0.600 (0.600 to 0.600 at 95 %)\n")
+    assert out.startswith("# focal: number 1 of 3 rows on test, mAP 0.600 (0.600 to 0.600 at 95 %)\n")
     assert "focal-0.1-0 (seed 0), focal-0.1-1 (seed 1)" in out
     assert "# one threshold a label: mllc report --code-file FILE.py" in out
     assert "json" not in out
     assert "the run kept 4, best by val_map" in out
-    assert run_cli("report", runs, "--code", "--loss", "zlpr")[1].startswith("# zlpr on digits: number 3 of 3 rows")
-    assert run_cli("report", runs, "--code", "--metric", "hamming_loss")[1].startswith("# focal on digits: number 1")
+    assert run_cli("report", runs, "--code", "--loss", "zlpr")[1].startswith("# zlpr: number 3 of 3 rows")
+    assert run_cli("report", runs, "--code", "--metric", "hamming_loss")[1].startswith("# focal: number 1")
     compile(out, "snippet.py", "exec")
 
 
@@ -220,7 +220,7 @@ def test_the_name_of_a_row_comes_before_the_loss_of_another(finished, run_cli): 
 def test_each_comparison_has_its_code_and_a_file_takes_one(finished, run_cli, tmp_path):  # noqa: F811
     runs = finished(make(), make(run_id="longer", shared={"epochs": 12}))
     _, out, _ = run_cli("report", runs, "--code")
-    assert out.count("# bce on digits: number 1 of 1 row on test") == 2
+    assert out.count("# bce: number 1 of 1 row on test") == 2
     status, _, err = run_cli("report", runs, "--code-file", str(tmp_path / "a.py"))
     assert (status, len(err.splitlines())) == (2, 1)
     assert "--code-file takes one comparison, and these runs are 2" in err

@@ -14,6 +14,7 @@ from mllc.errors import ConfigError, StoreError
 from mllc.report import Finished, Question, comparison
 from mllc.report.comparison import Row, label
 from mllc.report.conclusion import figure_name, number, span
+from mllc.report.notes import about_data
 from mllc.report.snippet import Snippet
 from mllc.result import RunResult
 from mllc.suggest import did_you_mean
@@ -140,7 +141,8 @@ def _about(winner: Winner, metric: str) -> list[str]:
     else:
         place = f"not ranked on test; {value} on {row.split}"
     runs = ", ".join(f"{run.run_id} (seed {run.seed})" for run in row.runs)
-    return [f"{label(row)} on {row.dataset}: {place}", f"mllc {__version__}, runs {runs}"]
+    data = about_data(row.dataset, winner.run.data, row.backbone, [counted(winner.run.epochs, "epoch")])
+    return [f"{label(row)}: {place}", data, f"mllc {__version__}, runs {runs}"]
 
 
 def _chosen(rows: Sequence[Row], loss: str | None) -> Row | None:

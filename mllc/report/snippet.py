@@ -75,7 +75,7 @@ class Snippet:
             yield "  label_layer    the linear layer that makes the logits"
         for name in self.extra:
             yield f"  {name + '_layer':14} the linear layer that makes {name}, one number a sample: (batch,)"
-        yield f"  batches        features and targets (floats, 0 or 1), {self.config['batch_size']} samples in the run"
+        yield f"  batches        features and targets (0.0 or 1.0); in the run of {self.config['batch_size']} samples"
         if self.computed:
             yield "  train_targets  those of all training samples, (samples, labels)"
 
