@@ -91,12 +91,15 @@ class Snippet:
         if starts:
             yield from ("with torch.no_grad():  # the outputs start at what is true of the training labels", *starts)
 
-    def _loss(self) -> list[str]:
+    def _loss(self) -> Iterator[str]:
         statistics = [need for need in self.needs if need in STATISTICS]
         self._compute(*statistics)
         settings = {"reduction": self.loss.get("reduction", "sum")} | _settings(self.loss, catalogue.OF_EVERY_LOSS)
         function = self._imported(self.loss["_target_"])
-        return _call("loss_function = as_module", function, *_given(settings), *(f"{one}={one}" for one in statistics))
+        given = [function, *_given(settings), *(f"{one}={one}" for one in statistics)]
+        yield from _call("loss_function = as_module", *given)
+        if statistics:
+            yield "loss_function.to(next(model.parameters()).device)"
 
     def _optimizer(self) -> Iterator[str]:
         optimizer, schedule = self.config["optimizer"], self.config["schedule"]
@@ -139,7 +142,7 @@ class Snippet:
             yield from ("", "", 'verdict = json.loads(Path(__file__).with_suffix(".json").read_text())')
             yield 'thresholds = torch.tensor(verdict["thresholds"])'
             said = 'One threshold a label, in the order of verdict["labels"]'
-            yield from self._function("decide_per_label", said, "per_label", f"{scores} > thresholds")
+            yield from self._function("decide_per_label", said, "per_label", f"{scores} > thresholds.to(logits.device)")
         if self.threshold is not None:
             yield from ("", "", "# A threshold holds for the model that it was tuned for. For yours, on validation:")
             yield "# mllc.metrics.thresholds.tune_thresholds(scores, targets)"

@@ -46,10 +46,12 @@ class TensorBoard:
         self.writer.flush()
 
     def epoch(self, row: Mapping[str, float]) -> None:
+        """One point a column, which a TensorBoard that is open shows at its next look."""
         self._write(row)
         self.writer.flush()
 
     def end(self, result: RunResult | None) -> None:
+        """The figures of the best epoch, if there is one."""
         if result and result.best_epoch:
             figures = {f"test/{name}": value for name, value in (result.test or {}).items()}
             figures[f"best/{result.monitor}"] = result.monitor_value

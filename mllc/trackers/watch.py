@@ -23,11 +23,13 @@ class Watch:
             self.tracker = make()
 
     def begin(self, run: Run) -> None:
+        """See Tracker, as for the others."""
         with self._left_alone_where_it_fails():
             if self.tracker is not None:
                 self.tracker.begin(run)
 
     def epoch(self, row: Mapping[str, float]) -> None:
+        """Hands over a copy of the row."""
         with self._left_alone_where_it_fails():
             if self.tracker is not None:
                 self.tracker.epoch(dict(row))
