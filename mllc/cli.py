@@ -179,14 +179,35 @@ def report(
     format: Annotated[str, typer.Option(help="table, md, csv, json or latex")] = "table",
     by: By = "loss",
     metric: Metric = "map",
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw the runs into this folder, as PNG and SVG")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Label whose precision and recall are drawn by --plots; repeatable")
+    ] = None,
 ) -> None:
-    """Print the comparison of finished runs."""
+    """Print the comparison of finished runs.
+
+    mllc report runs --plots pictures
+    """
     from mllc.report import load, render
 
-    text = render(
-        load(runs or [Path("runs")]).results, format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
-    )
+    if label and plots is None:
+        raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
+    finished = load(runs or [Path("runs")])
+    text = render(finished.results, format=format, by=by, metric=metric, width=_width(), color=_on_terminal())
+    if plots is None:
+        typer.echo(text, nl=False)
+        return
+    from mllc.plots import figures, make_folder, write
+
+    make_folder(plots)
     typer.echo(text, nl=False)
+    drawn, missing = figures(finished, by, metric, labels=label or ())
+    write(drawn.values(), plots)
+    _say(f"{counted(len(drawn), 'picture')} in {plots}, each as PNG and SVG: {', '.join(drawn)}")
+    if missing:
+        _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
 
 
 @app.command(name="list")
