@@ -196,6 +196,8 @@ def test_estimates_stand_in_the_order_of_the_table():
     assert {(patch.get_x(), patch.get_x() + patch.get_width()) for patch in values.patches} == {(0.69, 0.71)}
     assert values.get_xlim()[1] <= 1.02
     assert "no figures" in texts(values)
+    legend = {text.get_text() for text in figure.legends[0].texts}
+    assert {"baseline bce", "† on validation: not scored on test", "! seeds diverged or failed"} <= legend
     assert "better" in texts(differences)
     assert (0.15, 0.25) in [tuple(one.get_xdata()) for one in differences.lines if one.get_linewidth() == 2]
     assert differences.get_xlabel() == "difference to bce, paired by seed"
