@@ -159,7 +159,7 @@ class Gathered:
             runs = trials[_key(row.block, row.group)]
             chosen, known = {run.run_id for run in row.runs}, {run.run_id for run in runs}
             rows[name] = [
-                Tried(_settings(run), run.monitor_value if run.status == "done" else None, run.run_id in chosen)
+                Tried(run.settings, run.monitor_value if run.status == "done" else None, run.run_id in chosen)
                 for run in runs
             ]
             for study in (study for study in self.finished.studies if known & _runs_of(study)):
@@ -195,10 +195,6 @@ def gather(block: Sequence[Row], finished: Finished, by: str, metric: str, wante
 def _size(run: RunResult) -> int:
     """Scores on test."""
     return max(1, run.data.get("num_labels", 1) * run.data.get("samples", {}).get("test", 1))
-
-
-def _settings(run: RunResult) -> dict[str, Any]:
-    return {key: value for key, value in run.settings.items() if key != "loss"}
 
 
 def _runs_of(study: Study) -> set[str]:

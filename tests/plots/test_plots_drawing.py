@@ -389,6 +389,17 @@ def test_settings_that_vary_within_a_row_have_a_panel():
     assert legend == ["a", "b", "chosen", "diverged or failed"], "c tried nothing"
 
 
+def test_a_row_may_have_trials_of_several_losses_and_of_none_that_ended():
+    rows = {
+        "sgd": [Tried({"loss": "focal", "gamma": g}, 0.1 * g) for g in (1, 2)] + [Tried({"loss": "bce"}, 0.5)],
+        "adam": [Tried({"loss": "focal", "gamma": g}, None) for g in (1, 2)],
+    }
+    assert tried_settings.varied(rows) == ["gamma", "loss"]
+    gamma, loss = drawn(tried_settings.draw(rows, title="", axis="mAP")).axes
+    assert xy(gamma.lines[0]) == [[1, 2], [0.1, 0.2]]
+    assert [label.get_text() for label in loss.get_xticklabels()] == ["bce", "focal"]
+
+
 def test_the_ends_of_a_searched_range_are_drawn_and_its_trials_are_not_joined():
     trials = [Tried({"lr": lr}, lr, False) for lr in (0.02, 0.05, 0.4)]
     ranges = {"a": {"lr": Range(0.01, 1.0, log=True), "clip": Range(choices=("x",))}}
