@@ -102,7 +102,7 @@ def draw(
 
 
 def _places(panel: Axes, values: Sequence[Any]) -> tuple[Mapping[str, float], str]:
-    """Where each value stands, a number where it is, a word at a place of its own; and the scale: log, linear, words."""
+    """Where each value stands: a number where it is, a word at its own place; and the scale: log, linear, words."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) == len(values):
         wide = min(numbers) > 0 and max(numbers) / min(numbers) >= 5
