@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,18 +181,25 @@ def report(
     code: opt.Code = False,
     code_file: opt.CodeFile = None,
     loss: opt.CodeLoss = None,
+    plots: opt.Plots = None,
+    label: opt.PlotLabels = None,
 ) -> None:
-    """Print the comparison of finished runs, the labels of one run, or the best row as code.
+    """Print the comparison of finished runs, the labels of one run, or the best row as code; or draw them.
 
     mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
 
     mllc report --code --loss zlpr
+
+    mllc report runs --plots pictures
     """
     from mllc.report import load, render
     from mllc.report.code import as_code
     from mllc.report.per_label import label_report
 
+    if label and plots is None:
+        raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
+    asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
     if per_label:
         text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
     elif (threshold, sort, top, bottom) != ("own", "index", None, None):
@@ -202,9 +210,27 @@ def report(
         raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
     else:
         folders = found.folders if bootstrap else None
-        asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
         text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
+    if plots is not None:
+        from mllc.plots import make_folder
+
+        make_folder(plots)
     typer.echo(text, nl=False)
+    if plots is not None:
+        _draw(found, plots, label or (), asked)
+
+
+def _draw(found: Any, folder: Path, labels: Sequence[str], asked: dict[str, Any]) -> None:
+    """Writes every picture that the runs allow, and says on stderr which, and why not the others."""
+    from mllc.plots import figures, write
+    from mllc.report import Question
+
+    baseline = asked.pop("baseline") or Question.baseline
+    drawn, missing = figures(found, **asked, baseline=baseline, labels=labels)
+    write(drawn.values(), folder)
+    _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
+    if missing:
+        _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
 
 
 @app.command()
