@@ -48,8 +48,9 @@ class Folder:
     def clear(self) -> None:
         """Removes what an earlier run left (`--force`); the result goes first, so that no half of it counts as done."""
         with clear_errors(self.path):
-            for name in (self.DONE, *(p.name for p in self.path.iterdir() if p.name != ".lock")):
-                (self.path / name).unlink(missing_ok=True)
+            for file in sorted(self.path.iterdir(), key=lambda file: file.name != self.DONE):
+                if file.name != ".lock":
+                    file.unlink()
 
     def write(self, name: str, content: bytes, durable: bool = False) -> None:
         """A file, whole or not at all; `durable`: it outlives a power cut."""

@@ -74,6 +74,7 @@ class Try:
 
     status  done, diverged (value None: the worst there is), failed, or pruned (given up early; value: the last one)
     value   the monitored figure on validation at its best epoch
+    run_id  empty where the settings do not go together, so that nothing was trained
     """
 
     number: int

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mllc import run
-from mllc.build import Config, Shared, file_fingerprints
+from mllc.build import Config, Shared, file_fingerprints, objective_of
 from mllc.config.compose import flat, identity
 from mllc.config.search import Search, Tune
+from mllc.errors import ConfigError
 from mllc.folder import Folder
 from mllc.monitors import MONITORS
 from mllc.plan import TRIAL_KEYS, row_name, shared_part
@@ -76,7 +77,8 @@ class _Row:
 
     def trials(self) -> list[RunResult]:
         """What came of its trials; of those whose folders are there."""
-        folders = [RunFolder.of(self.search.at(one.values), one.run_id) for one in self.study.tries]
+        ran = [one for one in self.study.tries if one.run_id]
+        folders = [RunFolder.of(self.search.at(one.values), one.run_id) for one in ran]
         return [result for folder in folders if (result := folder.result()) is not None]
 
     def repeats(self) -> list[Config]:
@@ -143,21 +145,44 @@ def _train(
     asked: Sequence[tuple[_Row, Proposed]], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing
 ) -> None:
     """Trains one round, and keeps the answers."""
-    configs = [row.search.at(proposed.values) for row, proposed in asked]
-    row_of = {str(flat(conf)): row for conf, (row, _) in zip(configs, asked, strict=True)}
+    shared, _ = sharing.of(asked[0][0].search.start)
+    configs = [_possible(row, proposed, shared, screen) for row, proposed in asked]
+    row_of = {str(flat(conf)): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
 
     def prune(conf: Config, values: Sequence[float]) -> bool:
         return row_of[str(flat(conf))].proposals.prune(values)
 
     options = {"force": force, "allow": sharing.allow, "sharing": sharing}
     options |= {"prune": prune} if tune.pruning == "median" else {}
-    results = run.train(configs, score_test=False, screen=screen, **options)
-    for (row, proposed), conf, result in zip(asked, configs, results, strict=True):
+    results = iter(
+        run.train([conf for conf in configs if conf is not None], score_test=False, screen=screen, **options)
+    )
+    for (row, proposed), conf in zip(asked, configs, strict=True):
+        if conf is None:
+            row.proposals.tell(proposed, "", "failed", None)
+            continue
+        result = next(results)
         history = RunFolder.of(conf, result.run_id).history() if "prune" in options else []
         values = [epoch[conf["monitor"]] for epoch in history if conf["monitor"] in epoch]
         row.proposals.tell(proposed, result.run_id, result.status, result.monitor_value, values)
     for row, _ in asked:
         row.save()
+
+
+def _possible(row: _Row, proposed: Proposed, shared: Shared, screen: Screen) -> Config | None:
+    """The config of a trial; None where its settings do not go together, or the loss refuses them: it has failed.
+
+    Of the first trial, whose settings are the YAMLs' own, that is the user's to mend.
+    """
+    try:
+        conf = row.search.at(proposed.values)
+        objective_of(conf, shared)
+    except ConfigError as error:
+        if proposed.number == 0:
+            raise
+        screen.note(f"{row.study.name} failed: {error}")
+        return None
+    return conf
 
 
 def _told(study: Study) -> str:
