@@ -138,14 +138,14 @@ def sweep(
     comparison; sweep=NAME names another (mllc list sweeps). With tune.trials=20 each row's settings are searched, in 20
     trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml).
     """
-    from mllc.config.compose import expand_tuned
+    from mllc.config.search import expand_tuned
 
     tune, searches, configs = expand_tuned(overrides or [], config_dir, by=[key.strip() for key in by.split(",")])
     starts = [search.start for search in searches]
     _check_by(by, [*starts, *configs])
     allow = _importable(allow_target, config_dir)
 
-    trials = sum(tune.trials + len(search.seeds) for search in searches) + len(configs)
+    trials = sum(search.trials + len(search.seeds) for search in searches) + len(configs)
     _announce([*starts, *configs], trials)
     from mllc.report import render
     from mllc.screen import Screen
@@ -304,9 +304,10 @@ def list_(
 def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, allow_target: opt.Allow = None) -> None:
     """Build all and run one batch, without training.
 
-    A sweep's overrides are welcome: each trial gets its batch.
+    A sweep's overrides are welcome: each trial gets its batch. With tune.trials=20 it says what would be searched.
     """
-    from mllc.config.compose import expand_tuned
+    from mllc.config.search import expand_tuned
+    from mllc.plan import row_name
 
     _, searches, configs = expand_tuned(overrides or [], config_dir, preset=None)
     configs = [*(search.start for search in searches), *configs]
@@ -318,6 +319,9 @@ def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, all
     for line in preflight.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{counted(len(configs), 'trial')} ready to run")
+    for search in searches:
+        space = " ".join(f"{key}={one}" for key, one in search.space.items())
+        typer.echo(f"{row_name(search.start)}: {counted(search.trials, 'trial')} in {space}")
 
 
 def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:
