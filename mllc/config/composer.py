@@ -99,6 +99,8 @@ class Composer:
             return None
         if value.tags - {"log"}:
             raise ConfigError(f"{text}: an interval's only tag is log: tag(log,interval(0.001,0.1))")
+        assert value.start is not None
+        assert value.end is not None
         return value.start, value.end, "log" in value.tags
 
     def plain(self, text: str) -> Any:
