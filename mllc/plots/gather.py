@@ -21,7 +21,7 @@ from mllc.report.loading import Finished
 from mllc.report.notes import label
 from mllc.report.selection import select
 from mllc.result import RunResult
-from mllc.study import Range, Study
+from mllc.study import Range
 from mllc.suggest import did_you_mean
 from mllc.wording import counted
 
@@ -154,15 +154,17 @@ class Gathered:
         """Row -> every trial it was chosen from, and row -> where its study searched each setting."""
         rows: dict[str, list[Tried]] = {}
         ranges: dict[str, dict[str, Range]] = {}
-        trials = {_key(one.block, one.group): one.trials for one in select(self.finished.results, self.by)}
+        chosen_from = select(self.finished.results, self.by, self.finished.studies)
+        selected = {_key(one.block, one.group): one for one in chosen_from}
         for name, row in self.rows.items():
-            runs = trials[_key(row.block, row.group)]
+            found = selected[_key(row.block, row.group)]
+            runs, studies = found.trials, found.studies
             chosen, known = {run.run_id for run in row.runs}, {run.run_id for run in runs}
             rows[name] = [
                 Tried(run.settings, run.monitor_value if run.status == "done" else None, run.run_id in chosen)
                 for run in runs
             ]
-            for study in (study for study in self.finished.studies if known & _runs_of(study)):
+            for study in studies:
                 ranges.setdefault(name, {}).update(study.space)
                 rows[name] += [
                     Tried(one.values, one.value if one.status == "done" else None)
@@ -195,10 +197,6 @@ def gather(block: Sequence[Row], finished: Finished, by: str, metric: str, wante
 def _size(run: RunResult) -> int:
     """Scores on test."""
     return max(1, run.data.get("num_labels", 1) * run.data.get("samples", {}).get("test", 1))
-
-
-def _runs_of(study: Study) -> set[str]:
-    return {one.run_id for one in study.tries} | set(study.final)
 
 
 def _key(block: Mapping[str, Any], group: Mapping[str, Any]) -> str:

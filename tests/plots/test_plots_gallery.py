@@ -218,7 +218,8 @@ def test_every_trial_of_a_row_is_told_and_those_of_its_study(tmp_path):
         Try(2, "lost", {"optimizer.lr": 0.9}, "diverged"),
     )
     space = {"optimizer.lr": Range(0.01, 1.0, log=True)}
-    study = Study("s", known.name, {"loss": known.loss}, "val_map", 0, "tpe", 3, space, tries)
+    final = tuple(run.run_id for run in finished.results if run.name == known.name and run.test)
+    study = Study("s", known.name, {"loss": known.loss}, "val_map", 0, "", "tpe", 3, space, tries, final=final)
     tried, ranges = gathered(replace(finished, studies=[study])).tried()
     assert ranges == {known.name: space}
     assert [one.value for one in tried[known.name]][-2:] == [0.4, None]
