@@ -3,7 +3,7 @@
 The way of a batch, top to bottom; imports point down only:
 
     cli          parse, call, print
-    tune         a search for every row of a comparison, round by round    proposals  what Optuna proposes for one
+    tune         searches each row's settings, repeats the best            proposals   what Optuna proposes for one row
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title

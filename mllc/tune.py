@@ -5,6 +5,7 @@ leaves behind lies in OUT/studies/NAME-ID: Optuna's journal, by which a search t
 which is what reports read.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from mllc.config.search import Search, Tune
 from mllc.errors import ConfigError
 from mllc.folder import Folder
 from mllc.monitors import MONITORS
-from mllc.plan import TRIAL_KEYS, row_name, shared_part
+from mllc.plan import TRIAL_KEYS, cohorts, row_name, shared_part
 from mllc.preflight import validate
 from mllc.proposals import JOURNAL, Proposals, Proposed
 from mllc.result import RunResult
@@ -44,24 +45,18 @@ def sweep(
     returns  the results of the trials, the repeats and the fixed trials; the studies
     """
     validate([*(search.start for search in searches), *fixed], allow)
-    groups: dict[str, list[Search]] = {}
-    for search in searches:
-        groups.setdefault(str(flat(shared_part(search.start))), []).append(search)
-    rows: list[_Row] = []
     with ExitStack() as held:
-        for group in groups.values():
-            sharing = run.Sharing(allow)
-            shared, _ = sharing.of(group[0].start)
-            started = [_start(search, shared, tune, force, held) for search in group]
-            _search(started, tune, screen, force, sharing)
-            rows += started
+        rows = _searched(searches, tune, screen, force, run.Sharing(allow), held)
         screen.stage = "repeats"
         configs = [*(conf for row in rows for conf in row.repeats()), *fixed]
-        results = run.train(configs, score_test=False, screen=screen, force=force, allow=allow)
+        done: dict[str, RunResult] = {}
+        for group in cohorts(configs):
+            trained = run.train(group, score_test=False, screen=screen, force=force, allow=allow)
+            done |= {_key(conf): result for conf, result in zip(group, trained, strict=True)}
+            for row in rows:
+                row.save(final=[done[key].run_id for key in map(_key, row.repeats()) if key in done])
+        results = [done[_key(conf)] for conf in configs]
         results = run.score_selected(configs, results, by=by, screen=screen, allow=allow)
-        ids = {str(flat(conf)): result.run_id for conf, result in zip(configs, results, strict=True)}
-        for row in rows:
-            row.save(final=tuple(ids[str(flat(conf))] for conf in row.repeats()))
         tried = [result for row in rows for result in row.trials()]
     return [*tried, *results], [row.study for row in rows]
 
@@ -95,8 +90,24 @@ class _Row:
         self.folder.write("study.json", self.study.to_json().encode())
 
 
-def _start(search: Search, shared: Shared, tune: Tune, force: bool, held: ExitStack) -> _Row:
+def _searched(
+    searches: Sequence[Search], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing, held: ExitStack
+) -> list[_Row]:
+    """The rows, each with its search done; those that share batches are searched together."""
+    groups: dict[str, list[Search]] = {}
+    for search in searches:
+        groups.setdefault(_key(shared_part(search.start)), []).append(search)
+    rows: list[_Row] = []
+    for group in groups.values():
+        started = [_start(search, sharing, tune, force, held) for search in group]
+        _search(started, tune, screen, force, sharing)
+        rows += started
+    return rows
+
+
+def _start(search: Search, sharing: run.Sharing, tune: Tune, force: bool, held: ExitStack) -> _Row:
     """Opens the study of a row, on from where it was cut off; with `force`, anew."""
+    shared, _ = sharing.of(search.start)
     start, name = search.start, row_name(search.start)
     fixed = {key: value for key, value in flat(identity(start)).items() if key.split(".")[0] in TRIAL_KEYS}
     fixed = {key: value for key, value in fixed.items() if key not in search.space}
@@ -147,10 +158,10 @@ def _train(
     """Trains one round, and keeps the answers."""
     shared, _ = sharing.of(asked[0][0].search.start)
     configs = [_possible(row, proposed, shared, screen) for row, proposed in asked]
-    row_of = {str(flat(conf)): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
+    row_of = {_key(conf): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
 
     def prune(conf: Config, values: Sequence[float]) -> bool:
-        return row_of[str(flat(conf))].proposals.prune(values)
+        return row_of[_key(conf)].proposals.prune(values)
 
     options = {"force": force, "allow": sharing.allow, "sharing": sharing}
     options |= {"prune": prune} if tune.pruning == "median" else {}
@@ -172,7 +183,7 @@ def _train(
 def _possible(row: _Row, proposed: Proposed, shared: Shared, screen: Screen) -> Config | None:
     """The config of a trial; None where its settings do not go together, or the loss refuses them: it has failed.
 
-    Of the first trial, whose settings are the YAMLs' own, that is the user's to mend.
+    ConfigError where that is so of the first trial, whose settings are the YAMLs' own: that is the user's to mend.
     """
     try:
         conf = row.search.at(proposed.values)
@@ -192,3 +203,7 @@ def _told(study: Study) -> str:
         return f"{done}, none of them sound: nothing to repeat"
     settings = " ".join(f"{key}={typed(value)}" for key, value in best.values.items())
     return f"{done}, best {study.monitor} {best.value:.4f} with {settings}"
+
+
+def _key(conf: Config) -> str:
+    return json.dumps(conf, sort_keys=True)

@@ -359,6 +359,7 @@ class TestPruning:
                         median = middle[half] if len(middle) % 2 else (middle[half - 1] + middle[half]) / 2
                         assert (max(mine) < median) == (one.status == "pruned" and epoch == len(history(one)))
 
+    @pytest.mark.slow
     def test_cut_off_it_prunes_the_same(self, pruned, tmp_path):
         assert stop(tmp_path, random.Random(2), *PRUNED) > 5
         assert left(tmp_path) == left(pruned[0])
@@ -396,6 +397,19 @@ def test_stopped_before_the_repeats_the_rows_say_so(whole, tmp_path):
         assert {key: row.settings[key] for key in study.chosen} == study.chosen
     both = load([tmp_path, whole[0]])
     assert {run.seed for row in rows(both.results, studies=both.studies) for run in row.runs} == {0, 1}
+
+
+def test_stopped_between_the_repeats_those_that_are_there_stand_for_the_row(tmp_path):
+    class Stops(Notes):
+        def cohort(self, names, epochs, title):
+            if title == "digits, seed 1":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuned(tmp_path, *SWEEP, screen=Stops())
+    found = load([tmp_path])
+    trained = [row for row in rows(found.results, studies=found.studies) if row.runs]
+    assert [(row.seeds, row.split, row.tried) for row in trained] == [((0,), "val", 3)] * 2
 
 
 def test_beside_rows_that_are_done_one_that_was_cut_off_is_marked(whole, tmp_path):

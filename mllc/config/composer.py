@@ -97,6 +97,8 @@ class Composer:
         value = self._override(text).value()
         if not isinstance(value, IntervalSweep):
             return None
+        assert value.start is not None
+        assert value.end is not None
         if value.tags - {"log"}:
             raise ConfigError(f"{text}: an interval's only tag is log: tag(log,interval(0.001,0.1))")
         assert value.start is not None
