@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -172,6 +173,8 @@ def report(
     baseline: opt.Baseline = None,
     region: opt.Region = 0.005,
     bootstrap: opt.Resampled = False,
+    plots: opt.Plots = None,
+    label: opt.DrawnLabels = None,
     per_label: opt.PerLabel = False,
     threshold: opt.LabelThreshold = "own",
     sort: opt.Sort = "index",
@@ -183,6 +186,8 @@ def report(
 ) -> None:
     """Print the comparison of finished runs, the labels of one run, or the best row as code.
 
+    mllc report runs --plots pictures
+
     mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
 
     mllc report --code --loss zlpr
@@ -191,6 +196,14 @@ def report(
     from mllc.report.code import as_code
     from mllc.report.per_label import label_report
 
+    if label and plots is None:
+        raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
+    if plots is not None and (per_label or code or code_file):
+        raise ConfigError("--plots draws the comparison: leave out --per-label and --code")
+    if plots is not None:
+        from mllc.plots import make_folder
+
+        make_folder(plots)
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
     if per_label:
         text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
@@ -205,6 +218,8 @@ def report(
         asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
         text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
     typer.echo(text, nl=False)
+    if plots is not None:
+        _draw(plots, found, by, metric, baseline, region, label or ())
 
 
 @app.command()
@@ -292,6 +307,20 @@ def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, all
     for line in preflight.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{counted(len(configs), 'trial')} ready to run")
+
+
+def _draw(
+    folder: Path, found: Any, by: str, metric: str, baseline: str | None, region: float, labels: Sequence[str]
+) -> None:
+    """The pictures of the comparison, and a line that says which."""
+    from mllc.plots import figures, write
+    from mllc.report import Question
+
+    drawn, missing = figures(found, by, metric, baseline=baseline or Question.baseline, region=region, labels=labels)
+    write(drawn.values(), folder)
+    _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
+    if missing:
+        _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
 
 
 def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:

@@ -32,6 +32,10 @@ Metric = Annotated[str, typer.Option(help="Figure that orders the rows and that 
 Baseline = Annotated[str | None, typer.Option(help="Row that the others are held against [bce]", show_default=False)]
 Region = Annotated[float, typer.Option(min=0, help="A difference of the metric below it does not matter")]
 Resampled = Annotated[bool, typer.Option("--bootstrap", help="Also say what other test samples might have said")]
+Plots = Annotated[Path | None, typer.Option(metavar="DIR", help="Also draw it into this folder, as PNG and SVG")]
+DrawnLabels = Annotated[
+    list[str] | None, typer.Option("--label", help="Label whose precision and recall --plots draws; repeatable")
+]
 
 PerLabel = Annotated[bool, typer.Option("--per-label", help="The labels of one run, as scikit-learn reports them")]
 LabelThreshold = Annotated[str, typer.Option(help="With --per-label, what decides: own, global or per-label")]
