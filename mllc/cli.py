@@ -175,6 +175,7 @@ def report(
     bootstrap: opt.Resampled = False,
     plots: opt.Plots = None,
     label: opt.DrawnLabels = None,
+    html: opt.Html = None,
     per_label: opt.PerLabel = False,
     threshold: opt.LabelThreshold = "own",
     sort: opt.Sort = "index",
@@ -188,18 +189,24 @@ def report(
 
     mllc report runs --plots pictures
 
+    mllc report runs --html report.html
+
     mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
 
     mllc report --code --loss zlpr
     """
-    from mllc.report import load, render
+    from mllc.report import Question, load, render
     from mllc.report.code import as_code
     from mllc.report.per_label import label_report
 
     if label and plots is None:
         raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
-    if plots is not None and (per_label or code or code_file):
-        raise ConfigError("--plots draws the comparison: leave out --per-label and --code")
+    if (plots or html) and (per_label or code or code_file):
+        raise ConfigError("--plots and --html show the comparison: leave out --per-label and --code")
+    if html is not None:
+        from mllc.page.file import check_place
+
+        check_place(html)
     if plots is not None:
         from mllc.plots import make_folder
 
@@ -215,11 +222,14 @@ def report(
         raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
     else:
         folders = found.folders if bootstrap else None
-        asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
-        text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
+        compared = {"by": by, "metric": metric, "baseline": baseline, "region": region}
+        text = render(found.results, studies=found.studies, folders=folders, **compared, **shape)
     typer.echo(text, nl=False)
+    asked = Question(metric, baseline or Question.baseline, region)
     if plots is not None:
-        _draw(plots, found, by, metric, baseline, region, label or ())
+        _draw(plots, found, by, asked, label or ())
+    if html is not None:
+        _write_page(html, found, by, asked, bootstrap)
 
 
 @app.command()
@@ -309,18 +319,27 @@ def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, all
     typer.echo(f"{counted(len(configs), 'trial')} ready to run")
 
 
-def _draw(
-    folder: Path, found: Any, by: str, metric: str, baseline: str | None, region: float, labels: Sequence[str]
-) -> None:
+def _draw(folder: Path, found: Any, by: str, asked: Any, labels: Sequence[str]) -> None:
     """The pictures of the comparison, and a line that says which."""
     from mllc.plots import figures, write
-    from mllc.report import Question
 
-    drawn, missing = figures(found, by, metric, baseline=baseline or Question.baseline, region=region, labels=labels)
+    drawn, missing = figures(found, by, asked.metric, baseline=asked.baseline, region=asked.region, labels=labels)
     write(drawn.values(), folder)
     _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
     if missing:
         _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
+
+
+def _write_page(file: Path, found: Any, by: str, asked: Any, bootstrap: bool) -> None:
+    """The comparison as one HTML file, and a line that says where."""
+    from mllc.page.comparison import comparison_page
+    from mllc.page.file import save
+    from mllc.page.origin import typed
+    from mllc.page.render import render
+
+    command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
+    save(file, render(comparison_page(found, asked, by=by, bootstrap=bootstrap, command=command)))
+    _say(f"page: {file}")
 
 
 def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:

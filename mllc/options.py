@@ -36,6 +36,7 @@ Plots = Annotated[Path | None, typer.Option(metavar="DIR", help="Also draw it in
 DrawnLabels = Annotated[
     list[str] | None, typer.Option("--label", help="Label whose precision and recall --plots draws; repeatable")
 ]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the comparison as one page to share")]
 
 PerLabel = Annotated[bool, typer.Option("--per-label", help="The labels of one run, as scikit-learn reports them")]
 LabelThreshold = Annotated[str, typer.Option(help="With --per-label, what decides: own, global or per-label")]
