@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from run_folders import comparison, save
+from run_folders import about, comparison, save
 from sample_runs import make
 
 from mllc import report
@@ -31,6 +31,7 @@ from mllc.page.origin import origins, setup, typed
 from mllc.page.render import render
 from mllc.plots import Picture
 from mllc.report import Finished, Question
+from mllc.study import Range, Study, Try
 
 VOID = {"meta", "input", "br", "link", "img", "hr", "wbr"}
 CLOSES = {"li": {"li"}, "option": {"option"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}}
@@ -163,7 +164,7 @@ def test_it_is_complete_in_itself(made):
     assert policy.startswith("default-src 'none'")
     addresses = [value for one in page.elements for name, value in one.items() if name in ("src", "href", "xlink:href")]
     assert addresses
-    assert all(address.startswith("#") for address in addresses)
+    assert {address for address in addresses if not address.startswith("#")} == {"data:,"}
     assert "url(#" in text
     assert not re.search(r"url\((?!#)|@import", text)
     assert not [name for one in page.elements for name in one if name.startswith("on")]
@@ -178,7 +179,7 @@ def test_references_have_targets_and_ids_are_unique(made):
         for name in ("aria-labelledby", "aria-describedby", "for", "data-source", "data-filters", "data-counts"):
             wanted |= set(one.get(name, "").split())
         for name in ("href", "xlink:href"):
-            wanted |= {one[name].removeprefix("#")} if name in one else set()
+            wanted |= {one[name].removeprefix("#")} if one.get(name, "").startswith("#") else set()
         wanted |= set(re.findall(r"url\(#([^)]+)\)", " ".join(map(str, one.values()))))
     assert wanted - set(ids) == set()
 
@@ -366,8 +367,45 @@ def test_nothing_tested_and_a_single_run(tmp_path):
 
 
 @pytest.mark.usefixtures("few_pictures")
+def test_settings_search_and_budget(tmp_path):
+    found = comparison(tmp_path, ("zlpr", "bce"), seeds=2)
+    tried = [replace(run, run_id=f"t{run.run_id}", test=None) for run in found.results if run.name == "zlpr"]
+    values = [run.settings["optimizer.lr"] for run in tried]
+    study = Study(
+        study_id="s",
+        name="zlpr",
+        fixed={"loss": "zlpr"},
+        monitor="val_map",
+        seed=0,
+        sampler="tpe",
+        wanted=4,
+        space={"optimizer.lr": Range(0.001, 0.3, log=True)},
+        tries=tuple(Try(i, run.run_id, {"optimizer.lr": values[i]}, "done", 0.5) for i, run in enumerate(tried)),
+        chosen={"optimizer.lr": 0.3},
+    )
+    tests = [run for run in found.results if run.test is not None]
+    results = [replace(run, settings=run.settings | {f"loss.{run.name}": 1}) for run in tests]
+    folders = found.folders | {f"t{run_id}": folder for run_id, folder in found.folders.items()}
+    _, page = page_of(Finished([*results, *tried], folders, [study]))
+    text = page.one("main")["text"]
+    assert "0.3 (at the high end)" in [one["text"] for one in page.every("td")]
+    assert "tpe, 4 of 4 trials: optimizer.lr 0.001 to 0.3 (log)" in [one["text"] for one in page.every("td")]
+    assert "loss.zlpr=1" in text
+    chosen = page.one("table", id="budget")["text"]
+    assert re.search(r"zlpr24601m00tpe", re.sub(r"\s", "", chosen)), "2 seeds, 4 settings, 6 trials, none failed"
+    assert "batch_size" in [one["text"].strip() for one in page.every("dt")]
+
+
+@pytest.mark.usefixtures("few_pictures")
+def test_the_bootstrap_is_told_when_asked_for(finished):
+    _, page = page_of(finished, bootstrap=True)
+    assert "paired bootstrap of the mAP of seed 0" in page.one("section", id="conclusion")["text"]
+
+
+@pytest.mark.usefixtures("few_pictures")
 def test_another_metric_leads(finished):
     _, page = page_of(finished, Question("micro_f1_tuned", "focal"))
+    assert "paired bootstrap" not in page.one("main")["text"]
     assert "against focal" in [one["text"] for one in page.every("th")]
     assert page.every("option")[0]["text"].strip() == "F1, one tuned threshold"
     with pytest.raises(ConfigError, match="did you mean"):
@@ -391,7 +429,7 @@ def test_what_there_is_no_room_for_is_told(finished, monkeypatch):
 def test_200_runs_stay_under_3_mb(tmp_path, rows, seeds, labels):
     names = ["bce", *(f"a_long_name_of_a_loss_{i}" for i in range(1, rows))]
     results = [
-        make(name, seed, 0.9 - 0.004 * place + 0.001 * seed, run_id=f"{place}-{seed}")
+        about(make(name, seed, 0.9 - 0.004 * place + 0.001 * seed, run_id=f"{place}-{seed}"), labels)
         for place, name in enumerate(names)
         for seed in range(seeds)
     ]

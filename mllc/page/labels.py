@@ -83,7 +83,7 @@ def _read(
         runs = [run for run in row.runs if run.status == "done"]
         if names:
             runs = runs[: max(1, int(share * MOST_READ / (len(names) * len(rows))))]
-        read = [one for run in runs if (one := read_labels(folders[run.run_id], COLUMNS))]
+        read = [one for run in runs if (one := read_labels(folders[run.run_id], COLUMNS, run.data.get("num_labels")))]
         names = names or (read[0][0] if read else [])
         same = [columns for labels, columns in read if labels == names]
         if same:

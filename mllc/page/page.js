@@ -79,7 +79,7 @@
     const boxes = elements("fieldset input", block);
     const lowered = data.names.map((name) => name.toLowerCase());
     let by = { key: "test", sign: -1 };
-    let order = data.names.map((_, label) => label);
+    const order = data.names.map((_, label) => label);
     let found = order;
     let start = 0;
 
@@ -97,11 +97,13 @@
     function show() {
       const shown = rows();
       const lines = found.slice(start, start + data.page).map((label) => {
-        const figures = shown.map((row) => valueAt(row, label)).map((value) => value === null ? "" : (value / 1000).toFixed(3));
+        const figures = shown.map((row) => valueAt(row, label));
+        const written = figures.map((value) => (value === null ? "" : (value / 1000).toFixed(3)));
         const name = cell("th", data.names[label]);
         name.scope = "row";
         const line = document.createElement("tr");
-        line.append(name, ...[data.training[label], data.test[label], ...figures].map((text) => cell("td", text, true)));
+        const numbers = [data.training[label], data.test[label], ...written];
+        line.append(name, ...numbers.map((text) => cell("td", text, true)));
         return line;
       });
       body.replaceChildren(...lines);
@@ -149,6 +151,16 @@
   }
 
   // What is folded up is printed all the same.
-  addEventListener("beforeprint", () => elements("details:not([open])").forEach((one) => { one.open = true; one.dataset.folded = ""; }));
-  addEventListener("afterprint", () => elements("details[data-folded]").forEach((one) => { one.open = false; delete one.dataset.folded; }));
+  addEventListener("beforeprint", () => {
+    for (const fold of elements("details:not([open])")) {
+      fold.open = true;
+      fold.dataset.folded = "";
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of elements("details[data-folded]")) {
+      fold.open = false;
+      delete fold.dataset.folded;
+    }
+  });
 })();

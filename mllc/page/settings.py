@@ -13,12 +13,11 @@ from mllc.study import Study
 
 
 def settings_table(name: str, trained: Sequence[Row]) -> Table:
-    """A line a row; a column for each setting that differs and that most rows have, the rest in words."""
-    differ = differing(trained)
-    common = Counter(key for row in trained for key in row.settings if key in differ)
-    chosen = {key for row in trained for key in row.chosen}
-    columns = sorted((key for key in differ if common[key] * 2 > len(trained)), key=lambda key: key not in chosen)
-    rest = [key for key in differ if key not in columns]
+    """A line a row; a column for each telling setting that most rows have, the chosen first; the rest in words."""
+    keys, chosen = telling(trained), {key for row in trained for key in row.chosen}
+    having = Counter(key for row in trained for key in row.settings)
+    columns = sorted((key for key in keys if having[key] * 2 > len(trained)), key=lambda key: key not in chosen)
+    rest = [key for key in keys if key not in columns]
     lines = [
         [
             Cell(label(row)),
@@ -30,22 +29,22 @@ def settings_table(name: str, trained: Sequence[Row]) -> Table:
     headings = [
         Heading(key, number=any(sort_key(row.settings.get(key)) is not None for row in trained)) for key in columns
     ]
-    caption = "The settings in which rows differ; those in bold were chosen on validation"
+    caption = "The settings in which rows differ, and those that were chosen on validation, in bold"
     return Table(name, caption, [ROW, *headings, Heading("others", number=False)], [lines])
 
 
 def shared(trained: Sequence[Row]) -> Facts:
     """What all rows have in common: data, network, budget, and settings of one value."""
-    apart = differing(trained)
+    apart = telling(trained)
     common = trained[0].block | {key: value for key, value in trained[0].settings.items() if key not in apart}
     return Facts([(key, plain(value)) for key, value in common.items()])
 
 
-def differing(trained: Sequence[Row]) -> list[str]:
-    """The settings of which rows have different values, or that only some of them have."""
+def telling(trained: Sequence[Row]) -> list[str]:
+    """The settings that some row chose, that have different values, or that only some rows have."""
     keys = dict.fromkeys(key for row in trained for key in row.settings)
-    missing = object()
-    return [key for key in keys if len({str(row.settings.get(key, missing)) for row in trained}) > 1]
+    values = {key: {str(row.settings.get(key, "(none)")) for row in trained} for key in keys}
+    return [key for key in keys if len(values[key]) > 1 or any(key in row.chosen for row in trained)]
 
 
 def budget_table(name: str, trained: Sequence[Row]) -> Table:
