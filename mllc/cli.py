@@ -138,14 +138,14 @@ def sweep(
     comparison; sweep=NAME names another (mllc list sweeps). With tune.trials=20 each row's settings are searched, in 20
     trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml).
     """
-    from mllc.config.compose import expand_tuned
+    from mllc.config.search import expand_tuned
 
     tune, searches, configs = expand_tuned(overrides or [], config_dir, by=[key.strip() for key in by.split(",")])
     starts = [search.start for search in searches]
     _check_by(by, [*starts, *configs])
     allow = _importable(allow_target, config_dir)
 
-    trials = sum(tune.trials + len(search.seeds) for search in searches) + len(configs)
+    trials = sum(search.trials + len(search.seeds) for search in searches) + len(configs)
     _announce([*starts, *configs], trials)
     from mllc.report import render
     from mllc.screen import Screen
@@ -173,9 +173,6 @@ def report(
     baseline: opt.Baseline = None,
     region: opt.Region = 0.005,
     bootstrap: opt.Resampled = False,
-    plots: opt.Plots = None,
-    label: opt.DrawnLabels = None,
-    html: opt.Html = None,
     per_label: opt.PerLabel = False,
     threshold: opt.LabelThreshold = "own",
     sort: opt.Sort = "index",
@@ -184,34 +181,30 @@ def report(
     code: opt.Code = False,
     code_file: opt.CodeFile = None,
     loss: opt.CodeLoss = None,
+    plots: opt.Plots = None,
+    label: opt.PlotLabels = None,
+    html: opt.Html = None,
 ) -> None:
-    """Print the comparison of finished runs, the labels of one run, or the best row as code.
-
-    mllc report runs --plots pictures
-
-    mllc report runs --html report.html
+    """Print the comparison of finished runs, the labels of one run, or the best row as code; or draw them.
 
     mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
 
     mllc report --code --loss zlpr
+
+    mllc report runs --plots pictures --html report.html
     """
-    from mllc.report import Question, load, render
+    from mllc.report import load, render
     from mllc.report.code import as_code
     from mllc.report.per_label import label_report
 
     if label and plots is None:
         raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
-    if (plots or html) and (per_label or code or code_file):
-        raise ConfigError("--plots and --html show the comparison: leave out --per-label and --code")
     if html is not None:
         from mllc.page.file import check_place
 
         check_place(html)
-    if plots is not None:
-        from mllc.plots import make_folder
-
-        make_folder(plots)
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
+    asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
     if per_label:
         text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
     elif (threshold, sort, top, bottom) != ("own", "index", None, None):
@@ -222,14 +215,43 @@ def report(
         raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
     else:
         folders = found.folders if bootstrap else None
-        compared = {"by": by, "metric": metric, "baseline": baseline, "region": region}
-        text = render(found.results, studies=found.studies, folders=folders, **compared, **shape)
-    typer.echo(text, nl=False)
-    asked = Question(metric, baseline or Question.baseline, region)
+        text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
     if plots is not None:
-        _draw(plots, found, by, asked, label or ())
+        from mllc.plots import make_folder
+
+        make_folder(plots)
+    typer.echo(text, nl=False)
+    if plots is not None:
+        _draw(found, plots, label or (), asked)
     if html is not None:
-        _write_page(html, found, by, asked, bootstrap)
+        _write_page(found, html, bootstrap, asked)
+
+
+def _draw(found: Any, folder: Path, labels: Sequence[str], asked: dict[str, Any]) -> None:
+    """Writes every picture that the runs allow, and says on stderr which, and why not the others."""
+    from mllc.plots import figures, write
+    from mllc.report import Question
+
+    known = {**asked, "baseline": asked["baseline"] or Question.baseline}
+    drawn, missing = figures(found, **known, labels=labels)
+    write(drawn.values(), folder)
+    _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
+    if missing:
+        _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
+
+
+def _write_page(found: Any, file: Path, bootstrap: bool, asked: dict[str, Any]) -> None:
+    """Writes the comparison as one HTML file, and says so on stderr."""
+    from mllc.page.comparison import comparison_page
+    from mllc.page.file import save
+    from mllc.page.origin import typed
+    from mllc.page.render import render
+    from mllc.report import Question
+
+    question = Question(asked["metric"], asked["baseline"] or Question.baseline, asked["region"])
+    command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
+    save(file, render(comparison_page(found, question, by=asked["by"], bootstrap=bootstrap, command=command)))
+    _say(f"page: {file}")
 
 
 @app.command()
@@ -303,9 +325,10 @@ def list_(
 def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, allow_target: opt.Allow = None) -> None:
     """Build all and run one batch, without training.
 
-    A sweep's overrides are welcome: each trial gets its batch.
+    A sweep's overrides are welcome: each trial gets its batch. With tune.trials=20 it says what would be searched.
     """
-    from mllc.config.compose import expand_tuned
+    from mllc.config.search import expand_tuned
+    from mllc.plan import row_name
 
     _, searches, configs = expand_tuned(overrides or [], config_dir, preset=None)
     configs = [*(search.start for search in searches), *configs]
@@ -317,29 +340,9 @@ def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, all
     for line in preflight.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{counted(len(configs), 'trial')} ready to run")
-
-
-def _draw(folder: Path, found: Any, by: str, asked: Any, labels: Sequence[str]) -> None:
-    """The pictures of the comparison, and a line that says which."""
-    from mllc.plots import figures, write
-
-    drawn, missing = figures(found, by, asked.metric, baseline=asked.baseline, region=asked.region, labels=labels)
-    write(drawn.values(), folder)
-    _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
-    if missing:
-        _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
-
-
-def _write_page(file: Path, found: Any, by: str, asked: Any, bootstrap: bool) -> None:
-    """The comparison as one HTML file, and a line that says where."""
-    from mllc.page.comparison import comparison_page
-    from mllc.page.file import save
-    from mllc.page.origin import typed
-    from mllc.page.render import render
-
-    command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
-    save(file, render(comparison_page(found, asked, by=by, bootstrap=bootstrap, command=command)))
-    _say(f"page: {file}")
+    for search in searches:
+        space = " ".join(f"{key}={one}" for key, one in search.space.items())
+        typer.echo(f"{row_name(search.start)}: {counted(search.trials, 'trial')} in {space}")
 
 
 def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:

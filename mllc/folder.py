@@ -28,7 +28,7 @@ class Folder:
 
         The operating system drops the lock with the process, however that ends.
         """
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("a+")
         with lock:
@@ -47,7 +47,7 @@ class Folder:
 
     def clear(self) -> None:
         """Removes what an earlier run left (`--force`); the result goes first, so that no half of it counts as done."""
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             for path in sorted(self.path.iterdir(), key=lambda path: path.name != self.DONE):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
@@ -66,7 +66,7 @@ class Folder:
     def replacing(self, name: str) -> Iterator[Path]:
         """A temporary file that takes the place of `name` once it is complete."""
         temporary = self.path / f".{name}.partial"
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             try:
                 yield temporary
                 temporary.replace(self.path / name)
@@ -76,7 +76,7 @@ class Folder:
 
 
 @contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
+def clear_errors(path: Path) -> Iterator[None]:
     """Turns what an operating system says of a full disk or a locked folder into words for the user."""
     try:
         yield

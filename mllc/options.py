@@ -32,11 +32,6 @@ Metric = Annotated[str, typer.Option(help="Figure that orders the rows and that 
 Baseline = Annotated[str | None, typer.Option(help="Row that the others are held against [bce]", show_default=False)]
 Region = Annotated[float, typer.Option(min=0, help="A difference of the metric below it does not matter")]
 Resampled = Annotated[bool, typer.Option("--bootstrap", help="Also say what other test samples might have said")]
-Plots = Annotated[Path | None, typer.Option(metavar="DIR", help="Also draw it into this folder, as PNG and SVG")]
-DrawnLabels = Annotated[
-    list[str] | None, typer.Option("--label", help="Label whose precision and recall --plots draws; repeatable")
-]
-Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the comparison as one page to share")]
 
 PerLabel = Annotated[bool, typer.Option("--per-label", help="The labels of one run, as scikit-learn reports them")]
 LabelThreshold = Annotated[str, typer.Option(help="With --per-label, what decides: own, global or per-label")]
@@ -49,6 +44,14 @@ CodeFile = Annotated[
     Path | None, typer.Option(metavar="FILE.py", help="Write that code there, and its thresholds into FILE.json")
 ]
 CodeLoss = Annotated[str | None, typer.Option(help="With --code or --code-file: another row than the best")]
+
+Plots = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Draw the runs into this folder, as PNG and SVG", show_default=False)
+]
+PlotLabels = Annotated[
+    list[str] | None, typer.Option(help="Label whose precision and recall are drawn by --plots; repeatable")
+]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the comparison as one page to share")]
 
 Scores = Annotated[str, typer.Argument(help="FILE or FILE:NAME (.npy, .npz, .safetensors, .csv), a row a sample")]
 Targets = Annotated[str | None, typer.Argument(help="Likewise, of 0 and 1; -1, NaN or ? where unknown")]

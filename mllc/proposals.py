@@ -1,142 +1,168 @@
-"""Settings that Optuna proposes for one row, one after the other, and what came of them."""
+"""Settings that Optuna proposes for one row, and what came of them."""
 
+import itertools
+import json
 import math
-import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import FrozenTrial, Trial, TrialState
-from scipy.stats import qmc
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from torch.quasirandom import SobolEngine
 
-from mllc.config.search import Tune
+from mllc import seeding
+from mllc.config.search import Search, Tune
 from mllc.errors import StoreError
+from mllc.folder import clear_errors
 from mllc.study import Range, Try
 
 JOURNAL = "journal.log"
 
 STARTUP = 6
-"""Completed trials before TPE builds on them; until then it draws at random."""
+"""Answered trials before TPE builds on them; until then it draws at random."""
 
 MOST_PRUNED = 4
 """Trials of a row that may be pruned, in multiples of those that are to complete."""
+
+STATES = {
+    "done": TrialState.COMPLETE,
+    "diverged": TrialState.COMPLETE,
+    "failed": TrialState.FAIL,
+    "pruned": TrialState.PRUNED,
+}
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True, eq=False)
 class Proposed:
-    """A trial that waits for its answer: its number, and a value for each searched setting."""
+    """A trial that waits for its answer: its number, a value for each searched setting, how many it was drawn from."""
 
     number: int
     values: dict[str, Any]
-    trial: Trial
+    known: int
 
 
 class Proposals:
     """The search of one row. The caller holds the folder: nothing else here guards it against other processes.
 
-    first  the values that the first trial takes, of the searched settings that lie within their range
-
-    Each proposal is drawn with a seed of its own (tune.seed and its number), so that a search that was cut off goes on
-    from its journal as if it had not been. Whole numbers and choices apart, values are rounded to 4 digits.
+    A round of `tune.at_once` trials is drawn from the answered ones alone, each trial with a seed of its own, and each
+    answer is one line of the journal: a search that was cut off goes on as if it had not been. The seeds are the same
+    for every row, so that rows with the same ranges begin with the same draws. Values have 4 digits, whole numbers and
+    choices apart; nothing is tried twice.
     """
 
-    def __init__(
-        self, journal: Path, space: Mapping[str, Range], tune: Tune, *, first: Mapping[str, Any], maximize: bool
-    ) -> None:
-        self.space, self.tune = dict(space), tune
-        self.distributions = {key: _distribution(one) for key, one in space.items()}
-        self.wanted = tune.trials if space else 1
+    def __init__(self, journal: Path, search: Search, tune: Tune, *, maximize: bool) -> None:
+        self.space, self.wanted, self.tune = search.space, search.trials, tune
+        self.distributions = {key: _distribution(one) for key, one in search.space.items()}
+        self.inside = {key: value for key, value in search.first.items() if value in search.space[key]}
+        self.outside = {key: value for key, value in search.first.items() if key not in self.inside}
+        self.settings = search.settings
+        self.direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
         self.worst = -math.inf if maximize else math.inf
-        self.study = _open(journal, "maximize" if maximize else "minimize", tune)
-        if not self.study.trials:
-            inside = {key: value for key, value in first.items() if _contains(self.distributions[key], value)}
-            self.study.enqueue_trial(inside)
+        self.pruner = optuna.pruners.MedianPruner()
+        self.journal, self.study = journal, _open(journal, self.direction)
+        failed = sum(one.status == "failed" for one in self.tries())
+        self.forgiven = failed // self.wanted * self.wanted  # who types the command again wants it tried again
 
     def ask(self) -> list[Proposed]:
-        """The trials to run next, those that were cut off first; empty when enough have completed."""
-        states = [trial.state for trial in self.study.trials]
-        waiting = [trial for trial in self.study.trials if trial.state is TrialState.RUNNING]
-        for trial in [trial for trial in waiting if trial.params.keys() != self.space.keys()]:  # cut off in the asking
-            waiting.remove(trial)
-            self.study.tell(trial.number, state=TrialState.FAIL)
-        missing = self.wanted - states.count(TrialState.COMPLETE)
-        given_up = states.count(TrialState.FAIL) >= self.wanted or (
-            states.count(TrialState.PRUNED) >= MOST_PRUNED * self.wanted
+        """The trials of this round that have no answer yet; empty when enough have completed, or too many failed."""
+        told = self.study.get_trials(deepcopy=False)
+        known = told[: told[-1].user_attrs["known"]] if told else []
+        if len(told) >= len(known) + self._size(known):
+            known = told
+        return self._round(known)[len(told) - len(known) :]
+
+    def prune(self, values: Sequence[float]) -> bool:
+        """Whether to give up a trial whose monitor has taken these values, one an epoch."""
+        running = create_trial(state=TrialState.RUNNING, intermediate_values=_by_epoch(values))
+        return self.pruner.prune(self.study, running)
+
+    def tell(
+        self, proposed: Proposed, run_id: str, status: str, value: float | None, values: Sequence[float] = ()
+    ) -> None:
+        """What came of a trial; a diverged one counts as the worst there is.
+
+        value   the monitor at the best epoch
+        values  after each epoch; what `prune` holds later trials against
+        """
+        state = STATES[status]
+        inside = {key: one for key, one in self.space.items() if proposed.values[key] in one}
+        trial = create_trial(
+            state=state,
+            value=(self.worst if value is None else value) if state is TrialState.COMPLETE else None,
+            params={key: _outward(proposed.values[key], one) for key, one in inside.items()},
+            distributions={key: self.distributions[key] for key in inside},
+            intermediate_values=_by_epoch(values),
+            user_attrs={"known": proposed.known, "run_id": run_id, "status": status, "values": proposed.values},
         )
-        found = [Proposed(one.number, self._values(one), Trial(self.study, one._trial_id)) for one in waiting]
-        while not given_up and len(found) < min(missing, self.tune.at_once):
-            found.append(self._next())
-        return found
-
-    def prune(self, proposed: Proposed, epoch: int, value: float) -> bool:
-        """Whether to give a trial up, whose monitor is `value` after `epoch`."""
-        if self.tune.pruning == "none" or not math.isfinite(value):
-            return False
-        proposed.trial.report(value, epoch)
-        return proposed.trial.should_prune()
-
-    def tell(self, proposed: Proposed, run_id: str, status: str, value: float | None) -> None:
-        """What came of a trial; a diverged one counts as the worst there is."""
-        states = {"failed": TrialState.FAIL, "pruned": TrialState.PRUNED}
-        proposed.trial.set_user_attr("run_id", run_id)
-        proposed.trial.set_user_attr("status", status)
-        if status in states:
-            self.study.tell(proposed.number, state=states[status])
-        else:
-            self.study.tell(proposed.number, self.worst if value is None else value)
+        with clear_errors(self.journal.parent):
+            self.study.add_trial(trial)
 
     def tries(self) -> tuple[Try, ...]:
         """Every trial that was answered, by number."""
-        return tuple(
-            Try(
-                one.number,
-                one.user_attrs["run_id"],
-                self._values(one),
-                one.user_attrs["status"],
-                one.value if one.value is not None and math.isfinite(one.value) else None,
-            )
-            for one in self.study.trials
-            if "run_id" in one.user_attrs
-        )
+        return tuple(map(_try, self.study.get_trials(deepcopy=False)))
 
     def best(self) -> dict[str, Any] | None:
-        """The values of the best completed trial, the earliest of equals; None where all diverged or none completed."""
-        known = [one for one in self.study.trials if one.state is TrialState.COMPLETE and one.value != self.worst]
-        sign = 1 if self.worst < 0 else -1
-        return self._values(max(known, key=lambda one: (sign * (one.value or 0), -one.number))) if known else None
+        """The values of the best trial that is done, the earliest of equals; None where there is none."""
+        sign = 1 if self.direction is StudyDirection.MAXIMIZE else -1
+        done = {one.number: sign * one.value for one in self.tries() if one.status == "done" and one.value is not None}
+        return self.tries()[max(done, key=done.__getitem__)].values if done else None
 
-    def _next(self) -> Proposed:
-        number = len([one for one in self.study.trials if one.state is not TrialState.WAITING])
-        if self.tune.sampler == "random" or not self.space:
-            self.study.sampler = optuna.samplers.RandomSampler(seed=_seed(self.tune.seed, number))
-        elif self.tune.sampler == "tpe":
-            self.study.sampler = optuna.samplers.TPESampler(
-                seed=_seed(self.tune.seed, number), n_startup_trials=STARTUP, constant_liar=self.tune.at_once > 1
-            )
-        elif number > 0:
-            self.study.enqueue_trial(self._sobol(number))
-        trial = self.study.ask(self.distributions)
-        return Proposed(trial.number, self._values(trial), trial)
+    def _size(self, known: Sequence[FrozenTrial]) -> int:
+        """How many trials the round has that is drawn from these."""
+        states = Counter(one.state for one in known)
+        if states[TrialState.FAIL] >= self.forgiven + self.wanted:
+            return 0
+        if states[TrialState.PRUNED] >= MOST_PRUNED * self.wanted:
+            return 0
+        missing = self.wanted - states[TrialState.COMPLETE]
+        return max(0, int(min(missing, self.tune.at_once, self.settings - len(known))))
+
+    def _round(self, known: Sequence[FrozenTrial]) -> list[Proposed]:
+        """The round that is drawn from these."""
+        draft = optuna.create_study(direction=self.direction)
+        draft.add_trials(known)
+        tried = [one.user_attrs["values"] for one in known]
+        for number in range(len(known), len(known) + self._size(known)):
+            tried.append(next(values for values in self._draws(draft, number) if values not in tried))
+        return [Proposed(number, tried[number], len(known)) for number in range(len(known), len(tried))]
+
+    def _draws(self, draft: optuna.Study, number: int) -> Iterator[dict[str, Any]]:
+        """Values for trial `number`: the sampler's, then, should they have been tried, random ones."""
+        for attempt in itertools.count():
+            sampler = "random" if attempt else self.tune.sampler
+            seed = seeding.derive("search", self.tune.seed, number, attempt) % 2**32
+            draft.sampler = optuna.samplers.RandomSampler(seed=seed)
+            if sampler == "tpe":
+                liar = self.tune.at_once > 1
+                draft.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=liar)
+            fixed = self._sobol(number) if sampler == "sobol" else {}
+            outside = {}
+            if number == attempt == 0:
+                fixed |= {key: _outward(value, self.space[key]) for key, value in self.inside.items()}
+                outside = self.outside
+            draft.enqueue_trial(fixed)
+            trial = draft.ask({key: one for key, one in self.distributions.items() if key not in outside})
+            drawn = {key: _inward(value, self.space[key]) for key, value in trial.params.items()} | outside
+            yield {key: drawn[key] for key in self.space}
+            draft.tell(trial, state=TrialState.FAIL)
 
     def _sobol(self, number: int) -> dict[str, Any]:
         """Point `number` of a scrambled Sobol sequence over the space."""
-        sequence = qmc.Sobol(len(self.space), seed=self.tune.seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the first points are not a power of two
-            sequence.fast_forward(number)
-            point = sequence.random(1)[0]
-        return {key: _at(one, float(share)) for (key, one), share in zip(self.space.items(), point, strict=True)}
-
-    def _values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
-        """The settings of a trial, in the order of the space."""
-        return {key: _rounded(trial.params[key], one) for key, one in self.space.items()}
+        seed = seeding.derive("search", self.tune.seed, "sobol") % 2**32
+        sequence = SobolEngine(len(self.space), scramble=True, seed=seed).fast_forward(number)
+        (point,) = sequence.draw(dtype=torch.float64).tolist()
+        return {key: _outward(_at(one, x), one) for (key, one), x in zip(self.space.items(), point, strict=True)}
 
 
 class _Held(JournalFileOpenLock):
@@ -149,55 +175,68 @@ class _Held(JournalFileOpenLock):
         pass
 
 
-def _open(journal: Path, direction: str, tune: Tune) -> optuna.Study:
-    pruner = optuna.pruners.MedianPruner() if tune.pruning == "median" else optuna.pruners.NopPruner()
-    try:
+def _open(journal: Path, direction: StudyDirection) -> optuna.Study:
+    with clear_errors(journal.parent), _damage_told(journal):
         if journal.exists() and (content := journal.read_bytes()) and not content.endswith(b"\n"):
             journal.write_bytes(content[: content.rfind(b"\n") + 1])  # a line that a kill cut off
         storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_Held(str(journal))))
-        return optuna.create_study(
-            storage=storage, study_name="study", direction=direction, load_if_exists=True, pruner=pruner
-        )
+        study = optuna.create_study(storage=storage, study_name="study", direction=direction, load_if_exists=True)
+        for one in study.get_trials(deepcopy=False):
+            if _try(one).number < one.user_attrs["known"]:
+                raise ValueError(f"trial {one.number} was drawn from trials that are not there")
+        return study
+
+
+@contextmanager
+def _damage_told(journal: Path) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # whatever a damaged journal leads to
         raise StoreError(
-            f"{journal} is damaged ({error}): remove the folder {journal.parent} to search again; the trials' runs are "
-            "kept, and found again where the same settings are proposed"
+            f"{journal} is damaged ({type(error).__name__}: {error}): remove the folder {journal.parent} and type the "
+            "command again, which searches anew; runs that are done are kept, and found again"
         ) from None
 
 
+def _try(one: FrozenTrial) -> Try:
+    attributes, last = one.user_attrs, one.last_step
+    value = one.value if one.state is TrialState.COMPLETE else None
+    if one.state is TrialState.PRUNED and last is not None:
+        value = one.intermediate_values[last]
+    finite = value is not None and math.isfinite(value)
+    return Try(one.number, attributes["run_id"], attributes["values"], attributes["status"], value if finite else None)
+
+
+def _by_epoch(values: Sequence[float]) -> dict[int, float]:
+    return {epoch: value for epoch, value in enumerate(values, 1) if math.isfinite(value)}
+
+
 def _distribution(one: Range) -> BaseDistribution:
-    if one.choices:
-        return CategoricalDistribution(one.choices)
-    assert one.low is not None
-    assert one.high is not None
+    if one.low is None or one.high is None:
+        return CategoricalDistribution([_outward(choice, one) for choice in one.choices])
     if one.integer:
         return IntDistribution(int(one.low), int(one.high), log=one.log)
     return FloatDistribution(one.low, one.high, log=one.log)
 
 
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    if isinstance(distribution, CategoricalDistribution):
-        return value in distribution.choices
-    return isinstance(value, int | float) and distribution._contains(value)
+def _outward(value: Any, one: Range) -> Any:
+    """A value as Optuna knows it: choices as JSON, for they may be lists."""
+    return json.dumps(value) if one.choices else value
+
+
+def _inward(value: Any, one: Range) -> Any:
+    """The inverse of `_outward`; a number with a fraction to 4 digits."""
+    if one.low is None or one.high is None:
+        return json.loads(value)
+    return value if one.integer else min(max(float(f"{value:.4g}"), one.low), one.high)
 
 
 def _at(one: Range, share: float) -> Any:
     """The value at `share`, in [0, 1), of a range."""
-    if one.choices:
+    if one.low is None or one.high is None:
         return one.choices[int(share * len(one.choices))]
-    assert one.low is not None
-    assert one.high is not None
-    low, high = (math.log(one.low), math.log(one.high)) if one.log else (one.low, one.high)
+    low, high = (one.low, one.high + 1) if one.integer else (one.low, one.high)
+    low, high = (math.log(low), math.log(high)) if one.log else (low, high)
     value = low + share * (high - low)
-    value = min(max(math.exp(value) if one.log else value, one.low), one.high)
-    return round(value) if one.integer else value
-
-
-def _rounded(value: Any, one: Range) -> Any:
-    if not isinstance(value, float) or one.choices or one.low is None or one.high is None:
-        return value
-    return min(max(float(f"{value:.4g}"), one.low), one.high)
-
-
-def _seed(seed: int, number: int) -> int:
-    return (seed * 1_000_003 + number) % 2**32
+    value = math.exp(value) if one.log else value
+    return min(int(value), int(one.high)) if one.integer else min(max(value, one.low), one.high)

@@ -31,8 +31,8 @@ MOST_TRIALS = 256
 """Trials in one cohort at most: each holds a lock, and processes may open about 1000 files."""
 
 
-Prune = Callable[[Config, int, float], bool]
-"""Whether to give up a trial: its config, the epochs it has done, and the monitor after the last of them."""
+Prune = Callable[[Config, Sequence[float]], bool]
+"""Whether to give up a trial: its config, and the monitor after each epoch that it has done."""
 
 
 class Sharing:
@@ -84,7 +84,7 @@ def train(
         if full:
             results |= {_key(trial.config): _fail(trial, shared, full, screen) for trial in waiting}
             continue
-        for part in chunks(waiting, _most_trials(waiting, shared)):
+        for part in chunks(waiting, _most_trials(shared)):
             options = {"score_test": score_test, "screen": screen, "force": force, "prune": prune}
             for trial, result in _halving(part, shared, **options):
                 results[_key(trial.config)] = result
@@ -118,16 +118,11 @@ def _complete(result: RunResult, score_test: bool, prune: Prune | None) -> bool:
     return result.status == "diverged" or (result.status == "done" and (result.test is not None or not score_test))
 
 
-def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:
+def _most_trials(shared: Shared) -> int:
     """How many replicas fit beside each other: weights, gradients and two optimizer moments in half of what is free."""
-    if not waiting:
-        return 1
-    try:
-        replica = build_replica(waiting[0].config, "", shared)
-    except torch.cuda.OutOfMemoryError:
-        return 1
-    each = 4 * sum(p.numel() * p.element_size() for p in replica.model.parameters())
-    return min(max(1, available_bytes(shared.feed.device) // 2 // max(each, 1)), MOST_TRIALS)
+    outputs = shared.backbone.num_features * len(shared.data.label_names)
+    weights = sum(p.numel() for p in shared.backbone.stages.parameters()) + outputs
+    return min(max(1, available_bytes(shared.feed.device) // 2 // (4 * 4 * weights)), MOST_TRIALS)
 
 
 def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[tuple[Trial, RunResult]]:
@@ -211,6 +206,8 @@ def _train(
 ) -> None:
     conf = trials[replicas[0]][0].config
     screen.cohort([r.name for r in replicas], conf["epochs"], f"{shared.feed.name}, seed {shared.feed.seed}")
+    for replica in replicas:
+        replica.pruned = _pruned(replica, trials[replica][0], prune)
     for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
         match event:
             case Step(epoch, step, steps):
@@ -219,8 +216,14 @@ def _train(
                 _warn(replica, shared, screen)
                 trial, watch = trials[replica]
                 _keep(replica, trial, watch, screen)
-                if prune is not None and replica.epoch < conf["epochs"] and not (replica.diverged or replica.failure):
-                    replica.pruned = prune(trial.config, replica.epoch, replica.history[-1][conf["monitor"]])
+                replica.pruned = _pruned(replica, trial, prune)
+
+
+def _pruned(replica: Replica, trial: Trial, prune: Prune | None) -> bool:
+    """Whether a trial that has begun, and could go on, is given up."""
+    if prune is None or replica.diverged or replica.failure or not 0 < replica.epoch < trial.config["epochs"]:
+        return False
+    return prune(trial.config, [row[trial.config["monitor"]] for row in replica.history])
 
 
 def _keep(replica: Replica, trial: Trial, watch: Watch, screen: Screen) -> None:

@@ -99,6 +99,14 @@ class RunFolder(Folder):
         except (OSError, yaml.YAMLError) as error:
             raise StoreError(f"{self.path}/config.yaml cannot be read: {error}") from None
 
+    def history(self) -> list[dict[str, float]]:
+        """The rows of history.csv, of each the columns that have a value; none where there is no such file."""
+        try:
+            with (self.path / "history.csv").open(newline="") as file:
+                return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            return []
+
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes history.csv, one row an epoch."""
         self.save_table("history.csv", rows)

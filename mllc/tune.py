@@ -6,16 +6,16 @@ which is what reports read.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mllc import run
-from mllc.build import Config, Shared, file_fingerprints
-from mllc.config import catalogue
+from mllc.build import Config, Shared, file_fingerprints, objective_of
 from mllc.config.compose import flat, identity
 from mllc.config.search import Search, Tune
+from mllc.errors import ConfigError
 from mllc.folder import Folder
 from mllc.monitors import MONITORS
 from mllc.plan import TRIAL_KEYS, row_name, shared_part
@@ -23,8 +23,8 @@ from mllc.preflight import validate
 from mllc.proposals import JOURNAL, Proposals, Proposed
 from mllc.result import RunResult
 from mllc.screen import Screen
-from mllc.store import run_id
-from mllc.study import Study
+from mllc.store import RunFolder, run_id
+from mllc.study import Study, typed
 from mllc.wording import counted
 
 
@@ -40,21 +40,20 @@ def sweep(
 ) -> tuple[list[RunResult], list[Study]]:
     """Searches each row's settings on validation, repeats the best over the sweep's seeds, scores what was selected.
 
-    fixed    trials of named rows, which are not searched
+    fixed    trials that are not searched
     returns  the results of the trials, the repeats and the fixed trials; the studies
     """
     validate([*(search.start for search in searches), *fixed], allow)
     groups: dict[str, list[Search]] = {}
     for search in searches:
         groups.setdefault(str(flat(shared_part(search.start))), []).append(search)
-    tried: list[RunResult] = []
     rows: list[_Row] = []
     with ExitStack() as held:
         for group in groups.values():
             sharing = run.Sharing(allow)
             shared, _ = sharing.of(group[0].start)
             started = [_start(search, shared, tune, force, held) for search in group]
-            tried += _search(started, tune, screen, force, sharing)
+            _search(started, tune, screen, force, sharing)
             rows += started
         screen.stage = "repeats"
         configs = [*(conf for row in rows for conf in row.repeats()), *fixed]
@@ -63,6 +62,7 @@ def sweep(
         ids = {str(flat(conf)): result.run_id for conf, result in zip(configs, results, strict=True)}
         for row in rows:
             row.save(final=tuple(ids[str(flat(conf))] for conf in row.repeats()))
+        tried = [result for row in rows for result in row.trials()]
     return [*tried, *results], [row.study for row in rows]
 
 
@@ -75,14 +75,23 @@ class _Row:
     proposals: Proposals
     study: Study
 
+    def trials(self) -> list[RunResult]:
+        """What came of its trials; of those whose folders are there."""
+        ran = [one for one in self.study.tries if one.run_id]
+        folders = [RunFolder.of(self.search.at(one.values), one.run_id) for one in ran]
+        return [result for folder in folders if (result := folder.result()) is not None]
+
     def repeats(self) -> list[Config]:
-        """The configs of the best settings with the sweep's seeds; none where no trial completed soundly."""
+        """The configs of the best settings with the sweep's seeds; none where no trial is done."""
         best = self.study.chosen
         return [] if best is None else [self.search.at(best, seed) for seed in self.search.seeds]
 
-    def save(self, final: tuple[str, ...] = ()) -> None:
-        """Writes study.json as the search stands."""
-        self.study = replace(self.study, tries=self.proposals.tries(), chosen=self.proposals.best(), final=final)
+    def save(self, final: Sequence[str] = ()) -> None:
+        """Writes study.json as the search stands; repeats of the settings that are still the best stay in it."""
+        tries, best = self.proposals.tries(), self.proposals.best()
+        kept = self.study.final if best == self.study.chosen else ()
+        final = tuple(dict.fromkeys([*kept, *final]))
+        self.study = replace(self.study, tries=tries, chosen=best, final=final)
         self.folder.write("study.json", self.study.to_json().encode())
 
 
@@ -98,53 +107,88 @@ def _start(search: Search, shared: Shared, tune: Tune, force: bool, held: ExitSt
     held.enter_context(folder.locked())
     if force:
         folder.clear()
-    maximize = MONITORS[start["monitor"]] == "max"
-    first = {key: catalogue.lookup(start, key) for key in search.space}
-    proposals = Proposals(folder.path / JOURNAL, search.space, tune, first=first, maximize=maximize)
+    proposals = Proposals(folder.path / JOURNAL, search, tune, maximize=MONITORS[start["monitor"]] == "max")
     study = Study(
-        identifier, name, fixed, start["monitor"], tune.seed, tune.sampler, proposals.wanted, dict(search.space)
+        study_id=identifier,
+        name=name,
+        fixed=fixed,
+        monitor=start["monitor"],
+        seed=tune.seed,
+        test_split=shared.test_fingerprint,
+        sampler=tune.sampler,
+        wanted=search.trials,
+        space=dict(search.space),
     )
-    return _Row(search, folder, proposals, study)
+    return _Row(search, folder, proposals, _with_repeats(study, folder))
 
 
-def _search(rows: Sequence[_Row], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing) -> list[RunResult]:
-    """Trains what the rows propose, a trial of each (`tune.at_once` of each) a round, until each has enough."""
-    found: dict[str, RunResult] = {}
+def _with_repeats(study: Study, folder: Folder) -> Study:
+    """The study with what an earlier sweep chose and repeated; all else of study.json is also in the journal."""
+    try:
+        before = Study.from_json((folder.path / "study.json").read_text())
+    except (OSError, ValueError):
+        return study
+    return replace(study, chosen=before.chosen, final=before.final)
+
+
+def _search(rows: Sequence[_Row], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing) -> None:
+    """Trains what the rows propose, a round of each row at once, until each has enough."""
     while asked := [(row, proposed) for row in rows for proposed in row.proposals.ask()]:
-        number = min(proposed.number for _, proposed in asked)
-        screen.stage = f"search, trial {number + 1} of {tune.trials}"
-        configs = [row.search.at(proposed.values) for row, proposed in asked]
-        waiting = {str(flat(conf)): pair for conf, pair in zip(configs, asked, strict=True)}
-
-        def prune(
-            conf: Config, epoch: int, value: float, waiting: Mapping[str, tuple[_Row, Proposed]] = waiting
-        ) -> bool:
-            row, proposed = waiting[str(flat(conf))]
-            return row.proposals.prune(proposed, epoch, value)
-
-        results = run.train(
-            configs,
-            score_test=False,
-            screen=screen,
-            force=force,
-            allow=sharing.allow,
-            sharing=sharing,
-            prune=prune if tune.pruning != "none" else None,
-        )
-        for (row, proposed), result in zip(asked, results, strict=True):
-            row.proposals.tell(proposed, result.run_id, result.status, result.monitor_value)
-            row.save()
-            found[result.run_id] = result
+        screen.stage = f"search, trial {min(proposed.number for _, proposed in asked) + 1}"
+        _train(asked, tune, screen, force, sharing)
     for row in rows:
         row.save()
         screen.note(_told(row.study))
-    return list(found.values())
+
+
+def _train(
+    asked: Sequence[tuple[_Row, Proposed]], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing
+) -> None:
+    """Trains one round, and keeps the answers."""
+    shared, _ = sharing.of(asked[0][0].search.start)
+    configs = [_possible(row, proposed, shared, screen) for row, proposed in asked]
+    row_of = {str(flat(conf)): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
+
+    def prune(conf: Config, values: Sequence[float]) -> bool:
+        return row_of[str(flat(conf))].proposals.prune(values)
+
+    options = {"force": force, "allow": sharing.allow, "sharing": sharing}
+    options |= {"prune": prune} if tune.pruning == "median" else {}
+    results = iter(
+        run.train([conf for conf in configs if conf is not None], score_test=False, screen=screen, **options)
+    )
+    for (row, proposed), conf in zip(asked, configs, strict=True):
+        if conf is None:
+            row.proposals.tell(proposed, "", "failed", None)
+            continue
+        result = next(results)
+        history = RunFolder.of(conf, result.run_id).history() if "prune" in options else []
+        values = [epoch[conf["monitor"]] for epoch in history if conf["monitor"] in epoch]
+        row.proposals.tell(proposed, result.run_id, result.status, result.monitor_value, values)
+    for row, _ in asked:
+        row.save()
+
+
+def _possible(row: _Row, proposed: Proposed, shared: Shared, screen: Screen) -> Config | None:
+    """The config of a trial; None where its settings do not go together, or the loss refuses them: it has failed.
+
+    Of the first trial, whose settings are the YAMLs' own, that is the user's to mend.
+    """
+    try:
+        conf = row.search.at(proposed.values)
+        objective_of(conf, shared)
+    except ConfigError as error:
+        if proposed.number == 0:
+            raise
+        screen.note(f"{row.study.name} failed: {error}")
+        return None
+    return conf
 
 
 def _told(study: Study) -> str:
     done = f"{study.name}: {counted(study.completed(), 'trial')}"
-    if study.chosen is None:
+    best = next((one for one in study.tries if one.values == study.chosen), None)
+    if best is None or best.value is None:
         return f"{done}, none of them sound: nothing to repeat"
-    values = [one.value for one in study.tries if one.values == study.chosen and one.value is not None]
-    settings = " ".join(f"{key}={value}" for key, value in study.chosen.items())
-    return f"{done}, best {study.monitor} {values[0]:.4f} with {settings or 'its only settings'}"
+    settings = " ".join(f"{key}={typed(value)}" for key, value in best.values.items())
+    return f"{done}, best {study.monitor} {best.value:.4f} with {settings}"

@@ -347,6 +347,7 @@ def test_rows_that_failed_or_were_not_tested_are_there(tmp_path):
         make("zlpr", 1, None, **ended),
         make("focal", 0, None, **ended | {"status": "failed"}),
     ]
+    results = [about(run) for run in results]
     finished = Finished(results, {run.run_id: save(tmp_path, run) for run in results})
     text, page = page_of(finished)
     assert "zlpr !" in text
@@ -361,7 +362,7 @@ def test_nothing_tested_and_a_single_run(tmp_path):
     assert page.one("p", class_="lead")["text"] == "No conclusion: nothing was scored on test."
     assert not page.every("script", type="application/json")
     assert "on validation" in page.every("caption")[0]["text"]
-    alone = make("focal", 0, 0.5)
+    alone = about(make("focal", 0, 0.5))
     _, page = page_of(Finished([alone], {alone.run_id: save(tmp_path, alone)}))
     assert "nothing to compare" in page.one("p", class_="lead")["text"]
 
@@ -371,25 +372,27 @@ def test_settings_search_and_budget(tmp_path):
     found = comparison(tmp_path, ("zlpr", "bce"), seeds=2)
     tried = [replace(run, run_id=f"t{run.run_id}", test=None) for run in found.results if run.name == "zlpr"]
     values = [run.settings["optimizer.lr"] for run in tried]
+    tests = [run for run in found.results if run.test is not None]
     study = Study(
         study_id="s",
         name="zlpr",
         fixed={"loss": "zlpr"},
         monitor="val_map",
         seed=0,
+        test_split="t",
         sampler="tpe",
         wanted=4,
-        space={"optimizer.lr": Range(0.001, 0.3, log=True)},
+        space={"optimizer.lr": Range(0.001, 0.3, log=True, above=1.0)},
         tries=tuple(Try(i, run.run_id, {"optimizer.lr": values[i]}, "done", 0.5) for i, run in enumerate(tried)),
         chosen={"optimizer.lr": 0.3},
+        final=tuple(run.run_id for run in tests if run.name == "zlpr"),
     )
-    tests = [run for run in found.results if run.test is not None]
     results = [replace(run, settings=run.settings | {f"loss.{run.name}": 1}) for run in tests]
     folders = found.folders | {f"t{run_id}": folder for run_id, folder in found.folders.items()}
     _, page = page_of(Finished([*results, *tried], folders, [study]))
     text = page.one("main")["text"]
     assert "0.3 (at the high end)" in [one["text"] for one in page.every("td")]
-    assert "tpe, 4 of 4 trials: optimizer.lr 0.001 to 0.3 (log)" in [one["text"] for one in page.every("td")]
+    assert "tpe, 4 of 4 trials: optimizer.lr=tag(log,interval(0.001,0.3))" in [one["text"] for one in page.every("td")]
     assert "loss.zlpr=1" in text
     chosen = page.one("table", id="budget")["text"]
     assert re.search(r"zlpr24601m00tpe", re.sub(r"\s", "", chosen)), "2 seeds, 4 settings, 6 trials, none failed"

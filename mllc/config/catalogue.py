@@ -120,6 +120,11 @@ def config_file(config_dir: Path | None = None) -> Path:
     return next(folder / "config.yaml" for folder in folders(config_dir) if (folder / "config.yaml").exists())
 
 
+def tune_file() -> Path:
+    """What the keys tune.* are."""
+    return conf_folder() / "tune.yaml"
+
+
 def defaults(config_dir: Path | None = None) -> dict[str, str]:
     """The choice of each group where the command line names none."""
     file = config_file(config_dir)

@@ -76,15 +76,14 @@ def words(allowed: str) -> list[str]:
     return [part for part in parts if re.fullmatch(r"\w+", part) and part not in (*_NAMES, "null")]
 
 
-def ends(allowed: str) -> tuple[float | None, float | None]:
-    """The least and the largest number that is allowed, where the declaration names it.
+def bounds(allowed: str) -> tuple[float | None, float | None]:
+    """The numbers below and above which nothing is allowed, whether they themselves are or not.
 
-    >>> ends("number >= 0 < 1 | null")
-    (0.0, None)
+    >>> bounds("number > 0 <= 1 | null"), bounds("integer >= 1")
+    ((0.0, 1.0), (1.0, None))
     """
-    found = re.findall(r"(>=|<=) (-?[\d.]+(?:e-?\d+)?)", allowed)
-    bounds = {sign: float(bound) for sign, bound in found}
-    return bounds.get(">="), bounds.get("<=")
+    found = {sign: float(bound) for sign, bound in re.findall(r"(<|>)=? (-?[\d.]+(?:e-?\d+)?)", allowed)}
+    return found.get(">"), found.get("<")
 
 
 def describe(allowed: str) -> str:

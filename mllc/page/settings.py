@@ -98,11 +98,8 @@ def _setting(row: Row, key: str) -> Cell:
 
 
 def _searched(study: Study) -> str:
-    """`tpe, 20 of 20 trials, 3 pruned: optimizer.lr 0.0001 to 1 (log)`"""
+    """`tpe, 20 of 20 trials, 3 pruned: optimizer.lr=tag(log,interval(0.001,0.1))`"""
     pruned = sum(one.status == "pruned" for one in study.tries)
-    spaces = []
-    for key, space in study.space.items():
-        ends = f"{plain(space.low)} to {plain(space.high)}{' (log)' if space.log else ''}"
-        spaces.append(f"{key} {', '.join(map(plain, space.choices)) or ends}")
+    space = " ".join(f"{key}={one}" for key, one in study.space.items())
     text = f"{study.sampler}, {study.completed()} of {study.wanted} trials"
-    return f"{text}{f', {pruned} pruned' if pruned else ''}: {'; '.join(spaces)}"
+    return f"{text}{f', {pruned} pruned' if pruned else ''}: {space}"

@@ -38,7 +38,8 @@ def figures(
 
     ConfigError for a `by`, a metric or a label that is not known; StoreError for a damaged file.
     """
-    blocks = [list(block) for _, block in groupby(rows(finished.results, by, metric), key=lambda row: row.block)]
+    made = rows(finished.results, by, metric, finished.studies)
+    blocks = [list(block) for _, block in groupby(made, key=lambda row: row.block)]
     scenes = [
         Scene(gather(block, finished, by, metric, labels), title(block, blocks), ending, baseline, region)
         for block, ending in zip(blocks, _endings([block[0] for block in blocks]), strict=True)

@@ -25,8 +25,8 @@ from mllc.study import Range, Study
 from mllc.suggest import did_you_mean
 from mllc.wording import counted
 
-MOST_RUNS = 48
-"""Runs whose scores and labels are read: the first seeds of each row, as many as there is room for, at least one."""
+MOST_RUNS, MOST_SCORES = 48, 100_000_000
+"""Runs whose scores and labels are read, and scores in all: the first seeds of each row, at least one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,8 @@ class Gathered:
     def drawn(self) -> dict[str, list[RunResult]]:
         """The runs of each row whose scores are read; see MOST_RUNS."""
         tested = {name: [run for run in row.runs if run.test is not None] for name, row in self.rows.items()}
-        each = max(1, MOST_RUNS // max(1, len(tested)))
+        size = max((_size(run) for runs in tested.values() for run in runs), default=1)
+        each = max(1, min(MOST_RUNS, MOST_SCORES // size) // len(tested))
         return {name: runs[:each] for name, runs in tested.items() if runs}
 
     @cached_property
@@ -158,7 +159,7 @@ class Gathered:
             runs = trials[_key(row.block, row.group)]
             chosen, known = {run.run_id for run in row.runs}, {run.run_id for run in runs}
             rows[name] = [
-                Tried(_settings(run), run.monitor_value if run.status == "done" else None, run.run_id in chosen)
+                Tried(run.settings, run.monitor_value if run.status == "done" else None, run.run_id in chosen)
                 for run in runs
             ]
             for study in (study for study in self.finished.studies if known & _runs_of(study)):
@@ -191,8 +192,9 @@ def gather(block: Sequence[Row], finished: Finished, by: str, metric: str, wante
     return Gathered(rows, finished, by, metric, wanted)
 
 
-def _settings(run: RunResult) -> dict[str, Any]:
-    return {key: value for key, value in run.settings.items() if key != "loss"}
+def _size(run: RunResult) -> int:
+    """Scores on test."""
+    return max(1, run.data.get("num_labels", 1) * run.data.get("samples", {}).get("test", 1))
 
 
 def _runs_of(study: Study) -> set[str]:

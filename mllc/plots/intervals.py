@@ -17,6 +17,8 @@ VERDICTS = {"better": COLORS[0], "worse": COLORS[1], "equivalent": "0.35", "inco
 SEED: dict[str, Any] = {"linestyle": "none", "marker": "|", "color": "0.55", "markersize": 6}
 BASELINE: dict[str, Any] = {"color": "0.3", "linestyle": (0, (5, 2)), "linewidth": 1}
 REGION = "0.88"
+HOLLOW: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": COLORS[0], "markerfacecolor": "white"}
+MARKS = {"†": "† on validation: not scored on test", "!": "! seeds diverged or failed"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Estimate:
     values      one a seed
     difference  (mean, low, high) of the paired differences to the baseline, or None; low and high may be None
     verdict     better, worse, equivalent, inconclusive, or empty
-    mark        written beside its name: † for a row not scored on test, ! for one with seeds missing; drawn hollow
+    mark        keys of MARKS, written beside its name; such a row is drawn hollow
     """
 
     name: str
@@ -86,7 +88,9 @@ def draw(
     if reference is not None:
         handles.append(style.key(f"baseline {style.shorten(str(baseline))}", **BASELINE))
         handles += [Patch(facecolor=REGION, label=f"± {region:g}: equivalent in practice")] if region else []
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) if paired else 2)
+    marks = {mark for row in rows for mark in row.mark}
+    handles += [style.key(words, **HOLLOW) for mark, words in MARKS.items() if mark in marks]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4 if paired else 2)
     return figure
 
 
@@ -100,6 +104,7 @@ def _differences(axes: Axes, rows: Sequence[Estimate], region: float | None) -> 
             _bar(axes, place, mean, interval, color, hollow=bool(row.mark))
             style.note(axes, row.verdict, (1, place), ("axes fraction", "data"), (4, 0), va="center", color=color)
     axes.tick_params(axis="y", length=0)
+    axes.locator_params(axis="x", nbins=5)
     axes.grid(axis="y", visible=False)
 
 

@@ -117,7 +117,8 @@ def training(scene: Scene) -> Picture | str:
     if not histories:
         return "no run has a history.csv"
     run = scene.first.runs[0]
-    true = (run.val or {}).get("true_labels_per_sample")
+    vals = [run.val for row in scene.rows.values() for run in row.runs if run.val]
+    true = vals[0].get("true_labels_per_sample") if vals else None
     caption = (
         f": loss, {words.spelled(run.monitor)} on validation, and labels predicted per sample by the own rule"
         + (f" ({true:.2f} are true)" if true else "")

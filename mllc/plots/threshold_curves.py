@@ -80,7 +80,7 @@ def _panel(panel: Axes, runs: Sequence[ScoredRun], scale: str, rule: str) -> Non
     half = [] if scale == "product" else [0.0]
     cuts = sorted({run.own[0] for run in runs if run.own[0] is not None})
     low, high = min(run.f1[0][0] for run in runs), max(run.f1[0][-1] for run in runs)
-    near = [cut for cut in cuts + half if abs(cut - (low + high) / 2) <= high - low]
+    near = [cut for cut in cuts + half if abs(cut - (low + high) / 2) <= 1.5 * (high - low)]
     low, high = min([low, *near]), max([high, *near])
     panel.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
     for cut in half:

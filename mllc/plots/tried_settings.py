@@ -62,8 +62,8 @@ def draw(
 ) -> Figure:
     """A panel for each of `varied`, at most MOST_PANELS: a mark a trial, the chosen ones ringed.
 
-    A line joins the best mean at each value, except for a row that was searched, where each value comes once. Trials
-    without a figure are crosses at the foot.
+    A line joins the best mean at each number, except for a row that was searched, where each comes once. Trials without
+    a figure are crosses at the foot.
 
     ranges  row -> setting -> where it was searched; the ends are drawn
     """
@@ -74,22 +74,21 @@ def draw(
     figure, axes = style.panels(lines, columns, size, title, sharey=True)
     shown = style.looks(list(rows), baseline)
     for number, (panel, setting) in enumerate(zip(style.flat(axes, len(settings)), settings, strict=True)):
-        varying = {name: trials for name, trials in rows.items() if setting in varied({name: trials})}
-        values = [
-            trial.settings[setting] for trials in varying.values() for trial in trials if setting in trial.settings
-        ]
-        places, logarithmic = _places(panel, values)
+        tried = {name: [trial for trial in trials if setting in trial.settings] for name, trials in rows.items()}
+        varying = {name: trials for name, trials in tried.items() if setting in varied({name: trials})}
+        values = [trial.settings[setting] for trials in varying.values() for trial in trials]
+        places, scale = _places(panel, values)
         for name, trials in varying.items():
-            points = [(places[repr(t.settings[setting])], t) for t in trials if setting in t.settings]
-            _row(panel, points, shown[name])
-            if name not in ranges:
-                best = profile(setting, trials, lower_is_better)
-                line = sorted((places[value], figure) for value, figure in best.items())
+            _row(panel, [(places[repr(trial.settings[setting])], trial) for trial in trials], shown[name])
+            joined = scale != "words" and name not in ranges
+            best = profile(setting, trials, lower_is_better) if joined else {}
+            line = sorted((places[value], figure) for value, figure in best.items())
+            if line:
                 panel.plot(*zip(*line, strict=True), **shown[name].line(1, markers=False, linewidth=1.1))
         spaces = [ranges[name][setting] for name in varying if setting in ranges.get(name, {})]
         for end in {end for space in spaces for end in (space.low, space.high) if end is not None}:
             panel.axvline(end, zorder=1, **END)
-        if logarithmic:
+        if scale == "log":
             style.log_scale(panel)
         panel.set_xlabel(setting)
         if number % columns == 0:
@@ -102,16 +101,18 @@ def draw(
     return figure
 
 
-def _places(panel: Axes, values: Sequence[Any]) -> tuple[Mapping[str, float], bool]:
-    """Where each value stands (a number where it is, a word at a place of its own), and whether the scale is a log."""
+def _places(panel: Axes, values: Sequence[Any]) -> tuple[Mapping[str, float], str]:
+    """Where each value stands: a number where it is, a word at its own place; and the scale: log, linear, words."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) == len(values):
-        logarithmic = min(numbers) > 0 and max(numbers) / min(numbers) >= 5
-        return {repr(value): float(value) for value in values}, logarithmic
+        wide = min(numbers) > 0 and max(numbers) / min(numbers) >= 5
+        return {repr(value): float(value) for value in values}, "log" if wide else "linear"
     words = sorted({repr(value): _word(value) for value in values}.items(), key=lambda pair: pair[1])
-    panel.set_xticks(range(len(words)), [style.shorten(word, 12) for _, word in words])
+    long = sum(len(word) for _, word in words) > 24
+    look: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    panel.set_xticks(range(len(words)), [style.shorten(word, 16) for _, word in words], **look)
     panel.set_xlim(-0.5, len(words) - 0.5)
-    return {text: float(place) for place, (text, _) in enumerate(words)}, False
+    return {text: float(place) for place, (text, _) in enumerate(words)}, "words"
 
 
 def _row(panel: Axes, points: Sequence[tuple[float, Tried]], look: Look) -> None:

@@ -8,11 +8,11 @@ SHORT = {
     "p_at_5": "precision at 5",
     "hamming_loss": "Hamming loss",
     "labels_per_sample": "labels predicted",
+    "true_labels_per_sample": "true labels",
     "ap": "average precision",
     "f1": "F1",
 }
 WAYS = {"_tuned": "tuned threshold", "_per_label": "one threshold a label"}
-UNITS = {"loss": "per sample", "labels_per_sample": "per sample"}
 SPLITS = {"val": "validation", "test": "test"}
 
 
@@ -37,8 +37,11 @@ def spelled(metric: str) -> str:
 def axis(metric: str, split: str | None = None) -> str:
     """The label of an axis: name, split, unit.
 
-    >>> axis("map", "test"), axis("val_loss", "val")
-    ('mAP on test (0 to 1)', 'loss on validation (per sample)')
+    >>> axis("map", "test"), axis("val_loss", "val"), axis("labels_skipped")
+    ('mAP on test (0 to 1)', 'loss on validation (per sample)', 'labels skipped (labels)')
     """
-    unit = next((unit for name, unit in UNITS.items() if metric.removeprefix("val_").startswith(name)), "0 to 1")
+    name = metric.removeprefix("val_")
+    unit = (
+        "per sample" if name == "loss" or "per_sample" in name else "labels" if name.startswith("labels") else "0 to 1"
+    )
     return f"{spelled(metric)}{f' on {SPLITS[split]}' if split else ''} ({unit})"

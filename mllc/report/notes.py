@@ -9,6 +9,7 @@ from mllc.report.comparison import Row, label
 from mllc.report.verdicts import Question
 from mllc.statistics import smallest_p
 from mllc.statistics.paired import ALPHA
+from mllc.study import Range, Study
 from mllc.wording import counted
 
 COLLAPSE = {
@@ -155,25 +156,40 @@ def _chosen(trained: Sequence[Row]) -> str:
 
 
 def _search(trained: Sequence[Row]) -> str:
-    """Where a search ended at the edge of what it was allowed to try, and what it gave up."""
-    studies = [(row, study) for row in trained for study in row.studies]
-    edges = [
-        f"{label(row)} {key}={plain((study.chosen or {})[key])} ({end} end of {plain(study.space[key].low)} to "
-        f"{plain(study.space[key].high)})"
-        for row, study in studies
-        for key, end in study.at_edge().items()
-    ]
-    text = ""
-    if studies:
-        pruned = sum(one.status == "pruned" for _, study in studies for one in study.tries)
-        text = f"Trials are those that a search completed on validation, with seed {studies[0][1].seed}"
-        text += f", {pruned} more were pruned. " if pruned else ". "
-    if edges:
+    """What the searches did beside the trials that count, and where they ended at the edge of what they might try."""
+    rows = [(row, study) for row in trained for study in row.studies if _led_to(row, study)]
+    if not rows:
+        return ""
+    statuses = Counter(one.status for _, study in rows for one in study.tries)
+    more = [f"{statuses[status]} more {status}" for status in ("pruned", "failed") if statuses[status]]
+    text = ", ".join([f"Trials: those that a search on validation completed, with seed {rows[0][1].seed}", *more]) + "."
+    if any(run.data.get("test_split") != study.test_split for row, study in rows for run in row.runs):
         text += (
-            f"AT THE EDGE of what was searched, so that better settings may lie beyond: {'; '.join(edges)}. Widen it: "
-            "'optimizer.lr=tag(log,interval(LOW,HIGH))'."
+            " Each seed holds out test samples of its own, most of which the search trained or validated on: the "
+            "settings, though not the weights, may owe them something. dataset.test=FILE keeps a search away from them."
         )
-    return text.strip()
+    return text + _edges(rows)
+
+
+def _led_to(row: Row, study: Study) -> bool:
+    """Whether a row's figures are of what the study chose, or, before it repeated that, of its trials."""
+    runs = {run.run_id for run in row.runs}
+    return not runs.isdisjoint(study.final or (one.run_id for one in study.tries))
+
+
+def _edges(rows: Sequence[tuple[Row, Study]]) -> str:
+    """Where better settings may lie beyond what was searched, and what to type to search there."""
+    found: dict[str, list[str]] = {}
+    ends: dict[tuple[str, Range], set[str]] = {}
+    for row, study in rows:
+        for key, end in study.at_edge().items():
+            found.setdefault(f"{end} end of {key}", []).append(label(row))
+            ends.setdefault((key, study.space[key]), set()).add(end)
+    if not found:
+        return ""
+    where = "; ".join(f"{', '.join(names)}: {edge}" for edge, names in found.items())
+    typed = " ".join(f"'{key}={one.wider(at)}'" for (key, one), at in ends.items())
+    return f" AT THE EDGE of what was searched, so that better settings may lie beyond. {where}. To look: {typed}."
 
 
 def _fixed(trained: Sequence[Row]) -> str:

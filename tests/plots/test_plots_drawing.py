@@ -196,6 +196,8 @@ def test_estimates_stand_in_the_order_of_the_table():
     assert {(patch.get_x(), patch.get_x() + patch.get_width()) for patch in values.patches} == {(0.69, 0.71)}
     assert values.get_xlim()[1] <= 1.02
     assert "no figures" in texts(values)
+    legend = {text.get_text() for text in figure.legends[0].texts}
+    assert {"baseline bce", "† on validation: not scored on test", "! seeds diverged or failed"} <= legend
     assert "better" in texts(differences)
     assert (0.15, 0.25) in [tuple(one.get_xdata()) for one in differences.lines if one.get_linewidth() == 2]
     assert differences.get_xlabel() == "difference to bce, paired by seed"
@@ -385,6 +387,17 @@ def test_settings_that_vary_within_a_row_have_a_panel():
     assert gamma.get_xlabel() == "gamma"
     legend = [text.get_text() for text in figure.legends[0].texts]
     assert legend == ["a", "b", "chosen", "diverged or failed"], "c tried nothing"
+
+
+def test_a_row_may_have_trials_of_several_losses_and_of_none_that_ended():
+    rows = {
+        "sgd": [Tried({"loss": "focal", "gamma": g}, 0.1 * g) for g in (1, 2)] + [Tried({"loss": "bce"}, 0.5)],
+        "adam": [Tried({"loss": "focal", "gamma": g}, None) for g in (1, 2)],
+    }
+    assert tried_settings.varied(rows) == ["gamma", "loss"]
+    gamma, loss = drawn(tried_settings.draw(rows, title="", axis="mAP")).axes
+    assert xy(gamma.lines[0]) == [[1, 2], [0.1, 0.2]]
+    assert [label.get_text() for label in loss.get_xticklabels()] == ["bce", "focal"]
 
 
 def test_the_ends_of_a_searched_range_are_drawn_and_its_trials_are_not_joined():

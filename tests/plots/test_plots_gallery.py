@@ -205,6 +205,8 @@ def test_the_scores_of_many_runs_are_not_all_read(tmp_path):
     drawn = gathered(finished).drawn
     assert [len(runs) for runs in drawn.values()] == [MOST_RUNS // 20] * 20
     assert {run.seed for run in drawn["n3"]} == {0, 1}
+    large = [replace(run, data={**run.data, "samples": {"test": 10**7}}) for run in finished.results]
+    assert {len(runs) for runs in gathered(replace(finished, results=large)).drawn.values()} == {1}
 
 
 def test_every_trial_of_a_row_is_told_and_those_of_its_study(tmp_path):
