@@ -183,6 +183,7 @@ def report(
     loss: opt.CodeLoss = None,
     plots: opt.Plots = None,
     label: opt.PlotLabels = None,
+    html: opt.Html = None,
 ) -> None:
     """Print the comparison of finished runs, the labels of one run, or the best row as code; or draw them.
 
@@ -190,7 +191,7 @@ def report(
 
     mllc report --code --loss zlpr
 
-    mllc report runs --plots pictures
+    mllc report runs --plots pictures --html report.html
     """
     from mllc.report import load, render
     from mllc.report.code import as_code
@@ -198,6 +199,10 @@ def report(
 
     if label and plots is None:
         raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
+    if html is not None:
+        from mllc.page.file import check_place
+
+        check_place(html)
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
     asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
     if per_label:
@@ -218,6 +223,8 @@ def report(
     typer.echo(text, nl=False)
     if plots is not None:
         _draw(found, plots, label or (), asked)
+    if html is not None:
+        _write_page(found, html, bootstrap, asked)
 
 
 def _draw(found: Any, folder: Path, labels: Sequence[str], asked: dict[str, Any]) -> None:
@@ -225,12 +232,26 @@ def _draw(found: Any, folder: Path, labels: Sequence[str], asked: dict[str, Any]
     from mllc.plots import figures, write
     from mllc.report import Question
 
-    baseline = asked.pop("baseline") or Question.baseline
-    drawn, missing = figures(found, **asked, baseline=baseline, labels=labels)
+    known = {**asked, "baseline": asked["baseline"] or Question.baseline}
+    drawn, missing = figures(found, **known, labels=labels)
     write(drawn.values(), folder)
     _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
     if missing:
         _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
+
+
+def _write_page(found: Any, file: Path, bootstrap: bool, asked: dict[str, Any]) -> None:
+    """Writes the comparison as one HTML file, and says so on stderr."""
+    from mllc.page.comparison import comparison_page
+    from mllc.page.file import save
+    from mllc.page.origin import typed
+    from mllc.page.render import render
+    from mllc.report import Question
+
+    question = Question(asked["metric"], asked["baseline"] or Question.baseline, asked["region"])
+    command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
+    save(file, render(comparison_page(found, question, by=asked["by"], bootstrap=bootstrap, command=command)))
+    _say(f"page: {file}")
 
 
 @app.command()

@@ -51,6 +51,7 @@ Plots = Annotated[
 PlotLabels = Annotated[
     list[str] | None, typer.Option(help="Label whose precision and recall are drawn by --plots; repeatable")
 ]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the comparison as one page to share")]
 
 Scores = Annotated[str, typer.Argument(help="FILE or FILE:NAME (.npy, .npz, .safetensors, .csv), a row a sample")]
 Targets = Annotated[str | None, typer.Argument(help="Likewise, of 0 and 1; -1, NaN or ? where unknown")]

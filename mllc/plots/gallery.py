@@ -1,7 +1,7 @@
 """Finished runs -> every picture that they allow, and for the others, why not."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 from mllc.plots import critical_difference, judged, words
@@ -24,6 +24,7 @@ def figures(
     baseline: str = "bce",
     region: float = REGION,
     labels: Sequence[str] = (),
+    only: Collection[str] = tuple(MAKERS),
 ) -> tuple[dict[str, Picture], dict[str, str]]:
     """The pictures by name, and for each of the others why there is nothing to draw.
 
@@ -32,6 +33,7 @@ def figures(
 
     baseline  the row that the others are compared with, where there is one of that name
     region    half the width of the region of practical equivalence, in units of the metric
+    only      names of the pictures that each comparison gets
     labels    names of those that precision and recall are drawn of; none: a head, a medium and a tail label
 
     ConfigError for a `by`, a metric or a label that is not known; StoreError for a damaged file.
@@ -42,15 +44,16 @@ def figures(
         Scene(gather(block, finished, by, metric, labels), title(block, blocks), ending, baseline, region)
         for block, ending in zip(blocks, _endings([block[0] for block in blocks]), strict=True)
     ]
-    found = {name + scene.ending: make(scene) for scene in scenes for name, make in MAKERS.items()}
-    found["critical_difference"] = _critical_difference([scene.rows for scene in scenes], metric)
+    found = {name + scene.ending: make(scene) for scene in scenes for name, make in MAKERS.items() if name in only}
+    found["critical_difference"] = critical_difference_of([scene.rows for scene in scenes], metric)
     return (
         {name: picture for name, picture in found.items() if isinstance(picture, Picture)},
         {name: reason for name, reason in found.items() if isinstance(reason, str)},
     )
 
 
-def _critical_difference(blocks: Sequence[Mapping[str, Row]], metric: str) -> Picture | str:
+def critical_difference_of(blocks: Sequence[Mapping[str, Row]], metric: str) -> Picture | str:
+    """The ranks of the rows, by name, over several data sets; or why there are none."""
     found = judged.over_data_sets(blocks, metric)
     if found is None:
         return "it takes two data sets that share two rows"

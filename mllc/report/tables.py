@@ -61,7 +61,7 @@ def columns(block: Block, asked: Question) -> list[Column[Row]]:
     zeros = next((row.metrics.get("hamming_loss") for row in block if row.name == "all_zeros" and not row.runs), None)
     found: list[Column[Row]] = [Column("#", lambda row: str(row.rank or ""), drop=10)] if len(block) > 1 else []
     for key in block[0].group:
-        found.append(Column(key, partial(_key, key), right=False, wrap=12))
+        found.append(Column(key, partial(named, key), right=False, wrap=12))
     found.append(Column(figure_name(asked.metric).replace("_", "\n", 1), _with_interval(asked.metric)))
     if any(row.difference for row in block):
         found.append(Column(f"against\n{asked.baseline}", _difference, drop=5))
@@ -73,9 +73,9 @@ def columns(block: Block, asked: Question) -> list[Column[Row]]:
         *found,
         Column("micro F1\nown/tuned", _own_and_tuned("micro_f1"), drop=2),
         Column("macro F1\nown/tuned", _own_and_tuned("macro_f1"), drop=7),
-        Column("Hamm.\n/zero", lambda row: _ratio(row.metrics.get("hamming_loss"), zeros), drop=8),
+        Column("Hamm.\n/zero", lambda row: ratio(row.metrics.get("hamming_loss"), zeros), drop=8),
         Column("labels" if true is None else f"lab.\n/{true:.3g}", _labels, drop=3),
-        Column("collapse", _collapse, drop=4, right=False),
+        Column("collapse", collapse, drop=4, right=False),
         Column("trials\ntime", _spent, drop=9),
     ]
 
@@ -140,7 +140,7 @@ def _figure(name: str, digits: int) -> Callable[[Row], str]:
 
 def _labels(row: Row) -> str:
     value = row.metrics.get("labels_per_sample")
-    return "-" if value is None else _three_digits(value)
+    return "-" if value is None else three_digits(value)
 
 
 def _spent(row: Row) -> str:
@@ -148,14 +148,14 @@ def _spent(row: Row) -> str:
     return f"{row.tried if row.studies else row.trials} {duration(row.seconds)}" if row.runs else ""
 
 
-def _ratio(value: float | None, zeros: float | None) -> str:
+def ratio(value: float | None, zeros: float | None) -> str:
     """How many times the Hamming loss of predicting nothing."""
-    return "-" if value is None or not zeros else _three_digits(value / zeros)
+    return "-" if value is None or not zeros else three_digits(value / zeros)
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
     """
-    >>> _three_digits(0.333), _three_digits(20.04), _three_digits(1000.0)
+    >>> three_digits(0.333), three_digits(20.04), three_digits(1000.0)
     ('0.33', '20.0', '1000')
     """
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
@@ -170,7 +170,7 @@ def short(value: float | None, sign: bool = False) -> str:
     return number(value, sign).replace("0.", ".", 1) if value is None or abs(value) < 0.9995 else number(value, sign)
 
 
-def _key(key: str, row: Row) -> str:
+def named(key: str, row: Row) -> str:
     value = row.group[key]
     if not row.runs:
         return str(value or "")
@@ -180,7 +180,7 @@ def _key(key: str, row: Row) -> str:
     return plain(value) + marks
 
 
-def _collapse(row: Row) -> str:
+def collapse(row: Row) -> str:
     """What went wrong, with the number of seeds unless it was all: `silent*`, `silent/flood`, `diverged 2/3`."""
     bad = sum(status != "done" for status in row.statuses)
     words, number = ([row.status], bad) if bad else (list(row.collapses), sum(row.collapses.values()))
