@@ -84,8 +84,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 seconds[side] = {"wall": round(after[0] - before[0], 2), "processor": round(after[1] - before[1], 2)}
             rounds.append(seconds)
             print(f"round {number + 1}: {seconds}", flush=True)
-        figures = [{run.loss: run.test for run in load([out / f"{side}0"])} for side in SIDES]
-        samples = load([out / "cohort0"])[0].data["samples"]
+        figures = [{run.loss: run.test for run in load([out / f"{side}0"]).results} for side in SIDES]
+        samples = load([out / "cohort0"]).results[0].data["samples"]
     return {
         "machine": about,
         "settings": vars(options)

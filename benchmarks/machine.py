@@ -31,12 +31,17 @@ def machine(device: torch.device) -> dict[str, Any]:
 def write(name: str, found: dict[str, Any]) -> Path:
     """benchmarks/results/MACHINE-NAME.json; `found` has the key `machine`, which gets the load at the end."""
     found["machine"]["load_after"] = round(os.getloadavg()[0], 2)
-    device, cores = found["machine"]["device"], found["machine"]["cores"]
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{device} {'' if found['machine']['cuda'] else f'{cores} cores'}".lower())
+    file = results_file(name, found["machine"])
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{slug.strip('-')}-{name}.json"
     file.write_text(json.dumps(found, indent=1) + "\n")
     return file
+
+
+def results_file(name: str, about: dict[str, Any]) -> Path:
+    """Where `write` puts what was found on the machine `about`."""
+    hardware = about["device"] if about["cuda"] else f"{about['device']} {about['cores']} cores"
+    slug = re.sub(r"[^a-z0-9]+", "-", hardware.lower())
+    return RESULTS / f"{slug.strip('-')}-{name}.json"
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

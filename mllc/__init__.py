@@ -3,21 +3,26 @@
 The way of a batch, top to bottom; imports point down only:
 
     cli          parse, call, print
+    tune         searches each row's settings, repeats the best            proposals   what Optuna proposes for one row
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
+    plots/       run folders -> pictures                     page/       the comparison as one HTML file to share
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
-    report/      RunResults -> selection, tables, words
+    report/      RunResults -> selection, verdicts, tables, words, code    options  what the commands take
     train        the training loop                           evaluate    predictions -> every figure
-    config/      conf/ and overrides -> checked configs      store       run folders
+    diagnose     anyone's scores -> what is wrong, in numbers
+    config/      conf/ and overrides -> checked configs      store       run folders (a folder)
     feed         rows -> batches of features, shared by a cohort; plan: trials -> cohorts; device; environment
 
     losses/      functions of logits and targets, their decision rules and scores
     metrics/     functions of scores or decisions and targets; thresholds, baselines, collapse
     data/        readers, splits, augmentation               models/     backbones, freezing, outputs
+    trackers/    who is told of epochs and results, beside the run folder
     schedules, seeding, monitors, suggest, wording
 
-    result       what a run leaves behind    types  what travels between the rooms    errors, foreign, interrupt
+    result, study  what a run and a search leave behind    statistics  paired comparisons: arrays in, numbers out
+    types  what travels between the rooms    errors, foreign, interrupt
 """
 
 __version__ = "0.1.0"

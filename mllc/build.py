@@ -14,7 +14,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from mllc import seeding
-from mllc.config.catalogue import GROUPS
+from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
 from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
@@ -61,6 +61,11 @@ class Shared:
                 self.feed.truth("val"), test, self.statistics, shrinkage=shrinkage
             )
         return self._baselines[with_test]
+
+    @cached_property
+    def test_fingerprint(self) -> str:
+        """Hex digest of the samples' ids in the test split, which seeds may share or not."""
+        return split_fingerprint(self.data.split("test"))
 
     @cached_property
     def true_labels_per_sample(self) -> float:
@@ -128,7 +133,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         amp=amp_dtype(conf["amp"], device),
         channels_last=conf["channels_last"],
     )
-    fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data)}
+    fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
 
 
@@ -180,7 +185,7 @@ def _sizes(backbone: Config) -> str:
 def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, str]:
     """Digests of what a config refers to beside its data: files named by path, and code that is not mllc's own."""
     found = {}
-    for group in GROUPS:
+    for group in IDENTIFYING:
         node = conf[group]
         if group != "dataset":
             for key in (node.get("traits") or {}).get("paths") or ():

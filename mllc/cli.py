@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from mllc import __version__, interrupt
+from mllc import options as opt
 from mllc.config.catalogue import KINDS
 from mllc.errors import ConfigError, MllcError
 from mllc.wording import counted
@@ -73,29 +75,6 @@ def _drop_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
-    from mllc.config.completion import complete_in_shell
-
-    return complete_in_shell(ctx.params.get("overrides") or (), incomplete, ctx.params.get("config_dir"))
-
-
-def _complete_kind(incomplete: str) -> list[str]:
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
-
-
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="group=choice or key=value, such as loss=focal", autocompletion=_complete_override),
-]
-ConfigDir = Annotated[Path | None, typer.Option(help="Folder with your own loss/NAME.yaml, dataset/NAME.yaml, ...")]
-Allow = Annotated[
-    list[str] | None, typer.Option(metavar="PACKAGE", help="Package that a _target_ in a YAML may name; repeatable")
-]
-Force = Annotated[bool, typer.Option("--force", help="Run again what is already done")]
-By = Annotated[str, typer.Option(help="Rows of the comparison: loss, optimizer, loss.gamma, loss,optimizer, ...")]
-Metric = Annotated[str, typer.Option(help="Figure that orders the rows")]
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"mllc {__version__}")
@@ -114,7 +93,10 @@ def options(
 
 @app.command()
 def train(
-    overrides: Overrides = None, config_dir: ConfigDir = None, allow_target: Allow = None, force: Force = False
+    overrides: opt.Overrides = None,
+    config_dir: opt.ConfigDir = None,
+    allow_target: opt.Allow = None,
+    force: opt.Force = False,
 ) -> None:
     """Train one model and score it on test.
 
@@ -142,34 +124,43 @@ def train(
 
 @app.command()
 def sweep(
-    overrides: Overrides = None,
-    by: By = "loss",
-    config_dir: ConfigDir = None,
-    allow_target: Allow = None,
-    force: Force = False,
+    overrides: opt.Overrides = None,
+    by: opt.By = "loss",
+    config_dir: opt.ConfigDir = None,
+    allow_target: opt.Allow = None,
+    force: opt.Force = False,
 ) -> None:
     """Train every combination and compare.
 
     mllc sweep loss=bce,focal optimizer.lr=0.001,0.01 'seed=range(3)'
 
     Settings are chosen on validation, and only those are scored on test. Without a list of values it is the standard
-    comparison; sweep=NAME names another (mllc list sweeps).
+    comparison; sweep=NAME names another (mllc list sweeps). With tune.trials=20 each row's settings are searched, in 20
+    trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml).
     """
-    from mllc.config.compose import expand
+    from mllc.config.search import expand_tuned
 
-    configs = expand(overrides or [], config_dir)
-    _check_by(by, configs)
+    tune, searches, configs = expand_tuned(overrides or [], config_dir, by=[key.strip() for key in by.split(",")])
+    starts = [search.start for search in searches]
+    _check_by(by, [*starts, *configs])
     allow = _importable(allow_target, config_dir)
 
-    _announce(configs)
-    from mllc import run
+    trials = sum(search.trials + len(search.seeds) for search in searches) + len(configs)
+    _announce([*starts, *configs], trials)
     from mllc.report import render
     from mllc.screen import Screen
 
     interrupt.unwind()
-    with Screen(total_trials=len(configs), monitor=configs[0]["monitor"]) as screen:
-        results = run.sweep(configs, by=by, screen=screen, force=force, allow=allow)
-    typer.echo(render(results, by=by, width=_width(), color=_on_terminal()), nl=False)
+    with Screen(total_trials=trials, monitor=[*starts, *configs][0]["monitor"]) as screen:
+        if searches:
+            from mllc import tune as tuned
+
+            results, studies = tuned.sweep(searches, configs, tune, by=by, screen=screen, force=force, allow=allow)
+        else:
+            from mllc import run
+
+            results, studies = run.sweep(configs, by=by, screen=screen, force=force, allow=allow), []
+    typer.echo(render(results, studies=studies, by=by, width=_width(), color=_on_terminal()), nl=False)
     _exit_if_failed(results)
 
 
@@ -177,24 +168,129 @@ def sweep(
 def report(
     runs: Annotated[list[Path] | None, typer.Argument(help="Run folders, or folders that hold them [runs]")] = None,
     format: Annotated[str, typer.Option(help="table, md, csv, json or latex")] = "table",
-    by: By = "loss",
-    metric: Metric = "map",
+    by: opt.By = "loss",
+    metric: opt.Metric = "map",
+    baseline: opt.Baseline = None,
+    region: opt.Region = 0.005,
+    bootstrap: opt.Resampled = False,
+    per_label: opt.PerLabel = False,
+    threshold: opt.LabelThreshold = "own",
+    sort: opt.Sort = "index",
+    top: opt.Top = None,
+    bottom: opt.Bottom = None,
+    code: opt.Code = False,
+    code_file: opt.CodeFile = None,
+    loss: opt.CodeLoss = None,
+    plots: opt.Plots = None,
+    label: opt.PlotLabels = None,
+    html: opt.Html = None,
 ) -> None:
-    """Print the comparison of finished runs."""
-    from mllc.report import load, render
+    """Print the comparison of finished runs, the labels of one run, or the best row as code; or draw them.
 
-    text = render(
-        load(runs or [Path("runs")]), format=format, by=by, metric=metric, width=_width(), color=_on_terminal()
-    )
+    mllc report runs/digits-zlpr-s0-0a1b2c3d4e5f --per-label --sort f1 --top 5 --bottom 5
+
+    mllc report --code --loss zlpr
+
+    mllc report runs --plots pictures --html report.html
+    """
+    from mllc.report import load, render
+    from mllc.report.code import as_code
+    from mllc.report.per_label import label_report
+
+    if label and plots is None:
+        raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
+    if html is not None:
+        from mllc.page.file import check_place
+
+        check_place(html)
+    found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
+    asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
+    if per_label:
+        text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
+    elif (threshold, sort, top, bottom) != ("own", "index", None, None):
+        raise ConfigError("--threshold, --sort, --top and --bottom are about the labels of one run: add --per-label")
+    elif code or code_file:
+        text = as_code(found, file=code_file, loss=loss, by=by, metric=metric, format=format)
+    elif loss is not None:
+        raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
+    else:
+        folders = found.folders if bootstrap else None
+        text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
+    if plots is not None:
+        from mllc.plots import make_folder
+
+        make_folder(plots)
     typer.echo(text, nl=False)
+    if plots is not None:
+        _draw(found, plots, label or (), asked)
+    if html is not None:
+        _write_page(found, html, bootstrap, asked)
+
+
+def _draw(found: Any, folder: Path, labels: Sequence[str], asked: dict[str, Any]) -> None:
+    """Writes every picture that the runs allow, and says on stderr which, and why not the others."""
+    from mllc.plots import figures, write
+    from mllc.report import Question
+
+    known = {**asked, "baseline": asked["baseline"] or Question.baseline}
+    drawn, missing = figures(found, **known, labels=labels)
+    write(drawn.values(), folder)
+    _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
+    if missing:
+        _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
+
+
+def _write_page(found: Any, file: Path, bootstrap: bool, asked: dict[str, Any]) -> None:
+    """Writes the comparison as one HTML file, and says so on stderr."""
+    from mllc.page.comparison import comparison_page
+    from mllc.page.file import save
+    from mllc.page.origin import typed
+    from mllc.page.render import render
+    from mllc.report import Question
+
+    question = Question(asked["metric"], asked["baseline"] or Question.baseline, asked["region"])
+    command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
+    save(file, render(comparison_page(found, question, by=asked["by"], bootstrap=bootstrap, command=command)))
+    _say(f"page: {file}")
+
+
+@app.command()
+def diagnose(
+    scores: opt.Scores,
+    targets: opt.Targets = None,
+    logits: opt.Logits = False,
+    probabilities: opt.Probabilities = False,
+    threshold: opt.Threshold = None,
+    labels: opt.Labels = None,
+    seed: opt.HalvesSeed = 0,
+    format: Annotated[str, typer.Option(help="table, md or json")] = "table",
+) -> None:
+    """Say what is wrong with a model, of any framework, from its saved scores.
+
+    mllc diagnose scores.npy targets.npy --logits
+    """
+    from mllc.data.score_files import read_scored
+
+    if logits and probabilities:
+        raise ConfigError("type --logits or --probabilities, whichever the scores are, and not both")
+    unit = "logits" if logits else "probabilities" if probabilities else None
+    scored = read_scored(scores, targets, unit=unit, labels=labels)
+
+    from mllc.diagnose import diagnose
+    from mllc.report.diagnosis import check_format, render
+
+    check_format(format)
+    found = diagnose(scored, threshold=threshold, seed=seed)
+    title = f"{scores} against {targets}" if targets else scores
+    typer.echo(render(found, title, format=format, width=_width(), color=_on_terminal()), nl=False)
 
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=_complete_kind)] = None,
+    what: Annotated[str | None, typer.Argument(help=", ".join(KINDS), autocompletion=opt.complete_kind)] = None,
     name: Annotated[str | None, typer.Argument(help="One of them: its documentation and its YAML")] = None,
-    config_dir: ConfigDir = None,
-    allow_target: Allow = None,
+    config_dir: opt.ConfigDir = None,
+    allow_target: opt.Allow = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw every loss and its gradient into this .png, .svg or .pdf")
     ] = None,
@@ -226,14 +322,16 @@ def list_(
 
 
 @app.command()
-def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_target: Allow = None) -> None:
+def check(overrides: opt.Overrides = None, config_dir: opt.ConfigDir = None, allow_target: opt.Allow = None) -> None:
     """Build all and run one batch, without training.
 
-    A sweep's overrides are welcome: each trial gets its batch.
+    A sweep's overrides are welcome: each trial gets its batch. With tune.trials=20 it says what would be searched.
     """
-    from mllc.config.compose import expand
+    from mllc.config.search import expand_tuned
+    from mllc.plan import row_name
 
-    configs = expand(overrides or [], config_dir, preset=None)
+    _, searches, configs = expand_tuned(overrides or [], config_dir, preset=None)
+    configs = [*(search.start for search in searches), *configs]
     allow = _importable(allow_target, config_dir)
 
     from mllc import preflight
@@ -242,24 +340,27 @@ def check(overrides: Overrides = None, config_dir: ConfigDir = None, allow_targe
     for line in preflight.check(configs, allow=allow):
         typer.echo(line)
     typer.echo(f"{counted(len(configs), 'trial')} ready to run")
+    for search in searches:
+        space = " ".join(f"{key}={one}" for key, one in search.space.items())
+        typer.echo(f"{row_name(search.start)}: {counted(search.trials, 'trial')} in {space}")
 
 
-def _announce(configs: list[dict[str, Any]]) -> None:
+def _announce(configs: list[dict[str, Any]], count: int = 1) -> None:
     """The first line: importing torch and reading the data take seconds."""
     dataset, backbone, loss = (
         ", ".join(dict.fromkeys(conf[group]["name"] for conf in configs)) for group in ("dataset", "backbone", "loss")
     )
-    trials = f" ({counted(len(configs), 'trial')})" if len(configs) > 1 else ""
+    trials = f" ({counted(count, 'trial')})" if count > 1 else ""
     _say(f"loading data set {dataset}, backbone {backbone}, loss {loss}{trials}")
 
 
 def _check_by(by: str, configs: list[dict[str, Any]]) -> None:
     """Refuses a grouping before hours of training, not after."""
-    from mllc.config.compose import flat
+    from mllc.config.compose import flat, identity
     from mllc.report.selection import FIELDS
     from mllc.suggest import did_you_mean
 
-    known = {*FIELDS, *(key for conf in configs for key in flat(conf))}
+    known = {*FIELDS, *(key for conf in configs for key in flat(identity(conf)))}
     for key in by.split(","):
         if key.strip() not in known:
             hint = f"{did_you_mean(key.strip(), known)} Known: {', '.join(sorted(known))}"

@@ -1,8 +1,8 @@
 """What each loss does: its value and its gradient against a label's logit, one small panel a loss (`--plot`)."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,6 +10,8 @@ from mllc.config import catalogue
 from mllc.config.targets import target
 from mllc.errors import StoreError
 from mllc.losses.objective import Objective, build_objective
+from mllc.plots import style
+from mllc.plots.style import COLORS, styled
 from mllc.types import LabelStatistics
 
 LABELS, TRUE = 20, 2
@@ -17,7 +19,7 @@ LABELS, TRUE = 20, 2
 
 LOGITS = torch.linspace(-8, 8, 65)
 
-COLORS = {"true": "#0072b2", "false": "#d55e00"}
+LOOKS: dict[str, dict[str, Any]] = {"true": {"color": COLORS[0]}, "false": {"color": COLORS[1], "linestyle": "--"}}
 
 
 def curve(objective: Objective, true: bool) -> tuple[list[float], list[float]]:
@@ -46,50 +48,36 @@ def curve(objective: Objective, true: bool) -> tuple[list[float], list[float]]:
     return [value - min(values) for value in values], slopes
 
 
+@styled
 def plot(file: Path, config_dir: Path | None = None, allow: Sequence[str] = ()) -> list[str]:
     """Draws every loss of conf/loss into `file` (.png, .svg or .pdf); returns their names.
 
     StoreError where the file cannot be written.
     """
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
     counts = torch.full((LABELS,), 100.0 * TRUE / LABELS)
     statistics = LabelStatistics(counts, 100, float(TRUE))
     names = list(catalogue.choices("loss", config_dir))
-    columns = min(6, len(names))
-    rows = math.ceil(len(names) / columns)
-    figure, panels = pyplot.subplots(
-        rows, columns, figsize=(2.3 * columns, 1.8 * rows + 0.6), squeeze=False, sharex=True
+    rows, columns = style.grid(len(names), 6)
+    title = (
+        "Losses and their gradients\nof the element, the sample or the batch, above their least, for the logit of one "
+        "label; the sample has 20 labels, 2 of them true, other logits 0"
     )
-    for panel in panels.flat[len(names) :]:
-        panel.axis("off")
-    for panel, name in zip(panels.flat, names, strict=False):
+    figure, axes = style.panels(rows, columns, (2.1 * columns + 0.3, 1.7 * rows + 1.0), title, sharex=True)
+    panels = list(style.flat(axes, len(names)))
+    for panel, name in zip(panels, names, strict=True):
         config = catalogue.settings("loss", name, config_dir)
         objective = build_objective(target(config, allow=allow), name, config, statistics)
-        panel.axhline(0, color="0.8", linewidth=0.8)
-        panel.axvline(0, color="0.8", linewidth=0.8)
-        for label, color in COLORS.items():
+        for label, look in LOOKS.items():
             values, slopes = curve(objective, label == "true")
-            panel.plot(LOGITS, values, color=color, label=f"loss, label {label}")
-            panel.plot(LOGITS, slopes, color=color, linestyle="--", linewidth=1, label=f"gradient, label {label}")
-        panel.set_title(name, fontsize=9)
-        panel.tick_params(labelsize=7)
-    for panel in panels.flat[max(0, len(names) - columns) : len(names)]:
+            panel.plot(LOGITS, values, linewidth=1.8, label=f"loss, label {label}", **look)
+            panel.plot(LOGITS, slopes, linewidth=0.9, label=f"gradient, label {label}", **look)
+        panel.set_title(name)
+    for panel in panels[-columns:]:
         panel.tick_params(labelbottom=True)  # the last of each column
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="upper center", ncols=4, fontsize=8, frameon=False)
-    figure.supxlabel(
-        "logit of the label; the sample has 20 labels, 2 of them true, other logits 0; losses of the element, the "
-        "sample or the batch, above their least",
-        fontsize=8,
-    )
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight()))
+        panel.set_xlabel("logit")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     try:
         figure.savefig(file, dpi=120)
     except (OSError, ValueError) as error:
         raise StoreError(f"--plot {file} cannot be written: {error}") from None
-    finally:
-        pyplot.close(figure)
     return names

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from mllc.build import Config, Shared, build_replica, objective_of, share
+from mllc.config.compose import build
 from mllc.errors import ConfigError
 from mllc.feed import Batch, Feed
 from mllc.plan import cohorts
@@ -55,6 +56,7 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
         shared, full = share_or_say_why(group[0], allow)
         if full:
             raise ConfigError(full)
+        build(group[0]["tracker"], allow=allow)
         shared.feed.keep_bytes = 0
         sizes = ", ".join(f"{len(shared.data.split(name))} {name}" for name in ("train", "val", "test"))
         labels = counted(len(shared.data.label_names), "label")

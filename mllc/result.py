@@ -23,7 +23,8 @@ class RunResult:
     name            the row it belongs to in a report: the config's `name`, or the loss
     settings        what a trial may differ in, flat: `loss.gamma`, `optimizer.lr`, `schedule`, `clip`, ...
     shared          the other settings that distinguish comparisons: `epochs`, `batch_size`, `backbone.hidden`, ...
-    status          done, diverged (a loss, gradient or score that is not finite) or failed
+    status          done, diverged (a loss, gradient or score that is not finite), failed, or pruned: given up early by
+                    a search, because it did worse than others
     monitor_value   the monitored figure on validation at the best epoch
     val, test       figures of the best epoch; test is None until the run was scored on it
     baselines       split -> all_zeros | all_ones | label_prior -> figures

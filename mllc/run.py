@@ -1,7 +1,7 @@
 """From configs to results: trains cohorts, keeps their folders, scores what was selected."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -10,16 +10,19 @@ import torch
 
 from mllc import checkpoint
 from mllc.build import Config, Shared, build_replica
+from mllc.config.compose import build, flat, identity
 from mllc.device import available_bytes
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
-from mllc.plan import chunks, cohorts
+from mllc.plan import chunks, cohorts, shared_part
 from mllc.preflight import free_gpu, share_or_say_why, validate
 from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import best_epoch, failed, finish
 from mllc.screen import Screen
+from mllc.trackers.tracker import Run
+from mllc.trackers.watch import Watch
 from mllc.train import EpochEnd, Replica, Step
 from mllc.train import train as train_loop
 from mllc.trial import Trial, titles, trial_of
@@ -28,24 +31,52 @@ MOST_TRIALS = 256
 """Trials in one cohort at most: each holds a lock, and processes may open about 1000 files."""
 
 
+Prune = Callable[[Config, Sequence[float]], bool]
+"""Whether to give up a trial: its config, and the monitor after each epoch that it has done."""
+
+
+class Sharing:
+    """What the trials of a cohort share; the last cohort's is kept for the next call on the same one."""
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        self.allow = allow
+        self._key = ""
+        self._found: tuple[Shared, str] | None = None
+
+    def of(self, conf: Config) -> tuple[Shared, str]:
+        """See `share_or_say_why`."""
+        key = _key(shared_part(conf))
+        if self._found is None or key != self._key:
+            self._found = None  # lets the last cohort's features go before the next one's are made
+            self._key, self._found = key, share_or_say_why(conf, self.allow)
+        return self._found
+
+
 def train(
-    configs: Sequence[Config], *, score_test: bool, screen: Screen, force: bool = False, allow: Sequence[str] = ()
+    configs: Sequence[Config],
+    *,
+    score_test: bool,
+    screen: Screen,
+    force: bool = False,
+    allow: Sequence[str] = (),
+    sharing: Sharing | None = None,
+    prune: Prune | None = None,
 ) -> list[RunResult]:
     """Trains what is not done yet, cohort by cohort; with `score_test`, scores finished runs on test, once.
 
     Returns the results in the order of `configs`. A run that fails is a result of status `failed`; the others go on.
     """
+    sharing = sharing or Sharing(allow)
     results: dict[str, RunResult] = {}
     for group in cohorts(configs):
-        shared = None  # lets the last cohort's features go before the next one's are made
-        shared, full = share_or_say_why(group[0], allow)
+        shared, full = sharing.of(group[0])
         for note in shared.data.notes:
             screen.note_once(note)
         waiting = []
         for conf, title in zip(group, titles(group), strict=True):
             trial = trial_of(conf, title, shared)
             done = None if force else trial.folder.result()
-            if done is not None and _complete(done, score_test):
+            if done is not None and _complete(done, score_test, prune):
                 screen.skip(title, trial.folder.path)
                 results[_key(conf)] = done
             else:
@@ -53,8 +84,9 @@ def train(
         if full:
             results |= {_key(trial.config): _fail(trial, shared, full, screen) for trial in waiting}
             continue
-        for part in chunks(waiting, _most_trials(waiting, shared)):
-            for trial, result in _halving(part, shared, score_test=score_test, screen=screen, force=force):
+        for part in chunks(waiting, _most_trials(shared)):
+            options = {"score_test": score_test, "screen": screen, "force": force, "prune": prune}
+            for trial, result in _halving(part, shared, **options):
                 results[_key(trial.config)] = result
     return [results[_key(conf)] for conf in configs]
 
@@ -65,6 +97,13 @@ def sweep(
     """Trains every config, selects the settings of each group on validation, and scores only those on test."""
     validate(configs, allow)
     results = train(configs, score_test=False, screen=screen, force=force, allow=allow)
+    return score_selected(configs, results, by=by, screen=screen, allow=allow)
+
+
+def score_selected(
+    configs: Sequence[Config], results: Sequence[RunResult], *, by: str, screen: Screen, allow: Sequence[str] = ()
+) -> list[RunResult]:
+    """The results, those of the settings that validation selected for each group scored on test."""
     chosen = {run.run_id for selected in select(results, by) for run in selected.runs if run.status == "done"}
     picked = [conf for conf, result in zip(configs, results, strict=True) if result.run_id in chosen]
     screen.note(f"scoring {len(picked)} of {len(configs)} runs on test: the settings selected on validation")
@@ -72,21 +111,18 @@ def sweep(
     return [scored.get(result.run_id, result) for result in results]
 
 
-def _complete(result: RunResult, score_test: bool) -> bool:
-    """Whether nothing is left to do for a run; a failed one is tried again."""
+def _complete(result: RunResult, score_test: bool, prune: Prune | None) -> bool:
+    """Whether nothing is left to do for a run; a failed one is tried again, a pruned one where nothing is pruned."""
+    if result.status == "pruned":
+        return prune is not None
     return result.status == "diverged" or (result.status == "done" and (result.test is not None or not score_test))
 
 
-def _most_trials(waiting: Sequence[Trial], shared: Shared) -> int:
+def _most_trials(shared: Shared) -> int:
     """How many replicas fit beside each other: weights, gradients and two optimizer moments in half of what is free."""
-    if not waiting:
-        return 1
-    try:
-        replica = build_replica(waiting[0].config, "", shared)
-    except torch.cuda.OutOfMemoryError:
-        return 1
-    each = 4 * sum(p.numel() * p.element_size() for p in replica.model.parameters())
-    return min(max(1, available_bytes(shared.feed.device) // 2 // max(each, 1)), MOST_TRIALS)
+    outputs = shared.backbone.num_features * len(shared.data.label_names)
+    weights = sum(p.numel() for p in shared.backbone.stages.parameters()) + outputs
+    return min(max(1, available_bytes(shared.feed.device) // 2 // (4 * 4 * weights)), MOST_TRIALS)
 
 
 def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[tuple[Trial, RunResult]]:
@@ -115,33 +151,40 @@ def _fail(trial: Trial, shared: Shared, message: str, screen: Screen) -> RunResu
 
 
 def _run_cohort(
-    part: Sequence[Trial], shared: Shared, *, score_test: bool, screen: Screen, force: bool
+    part: Sequence[Trial], shared: Shared, *, score_test: bool, screen: Screen, force: bool, prune: Prune | None
 ) -> list[tuple[Trial, RunResult]]:
     results: list[tuple[Trial, RunResult]] = []
-    with ExitStack() as locks:
+    with ExitStack() as stack:
         for trial in part:
-            locks.enter_context(trial.folder.locked())
+            stack.enter_context(trial.folder.locked())
             if force:
                 trial.folder.clear()
-        replicas: dict[Replica, Trial] = {}
+        replicas: dict[Replica, tuple[Trial, Watch]] = {}
         trained: dict[Replica, RunResult] = {}  # in an earlier session, and still to be scored on test
         for trial in part:
             result = trial.folder.result()
-            if result is not None and _complete(result, score_test):
+            if result is not None and _complete(result, score_test, prune):
                 results.append((trial, result))
                 continue
             replica = build_replica(trial.config, trial.title, shared)
-            replicas[replica] = trial
+            tracker = trial.config["tracker"]
+            watch = Watch(tracker["name"], build(tracker | {"_partial_": True}, allow=shared.allow), screen.note_once)
+            replicas[replica] = trial, watch
             if result is not None and result.status == "done":
                 trained[replica] = result
             else:
                 trial.folder.save_setup(trial.config, environment(shared.feed.device, shared.feed.amp))
                 _resume(replica, trial, screen)
+            stack.callback(watch.end, None)  # unless it has ended with its result
+            epochs = trained[replica].epochs if replica in trained else replica.epoch
+            watch.begin(Run(trial.folder.path, flat(identity(trial.config)), epochs))
         fresh = [replica for replica in replicas if replica not in trained]
         if fresh:
-            _train(fresh, replicas, shared, screen)
-        for replica, trial in replicas.items():
-            results.append((trial, finish(replica, trial, shared, trained.get(replica), score_test)))
+            _train(fresh, replicas, shared, screen, prune)
+        for replica, (trial, watch) in replicas.items():
+            result = finish(replica, trial, shared, trained.get(replica), score_test)
+            watch.end(result)
+            results.append((trial, result))
     return results
 
 
@@ -154,19 +197,36 @@ def _resume(replica: Replica, trial: Trial, screen: Screen) -> None:
         screen.note(f"{trial.title}: continuing after epoch {replica.epoch}")
 
 
-def _train(replicas: Sequence[Replica], trials: dict[Replica, Trial], shared: Shared, screen: Screen) -> None:
-    conf = trials[replicas[0]].config
+def _train(
+    replicas: Sequence[Replica],
+    trials: dict[Replica, tuple[Trial, Watch]],
+    shared: Shared,
+    screen: Screen,
+    prune: Prune | None,
+) -> None:
+    conf = trials[replicas[0]][0].config
     screen.cohort([r.name for r in replicas], conf["epochs"], f"{shared.feed.name}, seed {shared.feed.seed}")
+    for replica in replicas:
+        replica.pruned = _pruned(replica, trials[replica][0], prune)
     for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
         match event:
             case Step(epoch, step, steps):
                 screen.step(epoch + 1, step, steps)
             case EpochEnd(replica):
                 _warn(replica, shared, screen)
-                _keep(replica, trials[replica], screen)
+                trial, watch = trials[replica]
+                _keep(replica, trial, watch, screen)
+                replica.pruned = _pruned(replica, trial, prune)
 
 
-def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
+def _pruned(replica: Replica, trial: Trial, prune: Prune | None) -> bool:
+    """Whether a trial that has begun, and could go on, is given up."""
+    if prune is None or replica.diverged or replica.failure or not 0 < replica.epoch < trial.config["epochs"]:
+        return False
+    return prune(trial.config, [row[trial.config["monitor"]] for row in replica.history])
+
+
+def _keep(replica: Replica, trial: Trial, watch: Watch, screen: Screen) -> None:
     """Writes what the end of an epoch leaves: the best weights first, then the state that refers to them."""
     if replica.failure:
         return
@@ -176,6 +236,7 @@ def _keep(replica: Replica, trial: Trial, screen: Screen) -> None:
     trial.folder.save_history(replica.history)
     trial.folder.save_tensors("resume", *checkpoint.state_of(replica))
     screen.epoch(replica.name, replica.epoch, row)
+    watch.epoch(row)
 
 
 def _warn(replica: Replica, shared: Shared, screen: Screen) -> None:

@@ -42,6 +42,8 @@ def finish(replica: Replica, trial: Trial, shared: Shared, done: RunResult | Non
         return failed(trial, shared, replica.failure)
     if replica.diverged:
         result = replace(_describe(trial, shared), status="diverged", **_spent(replica))
+    elif replica.pruned:
+        result = replace(_describe(trial, shared), status="pruned", **_spent(replica))
     else:
         result = done or _validated(replica, trial, shared)
         found = trial.folder.load_tensors("checkpoint")
@@ -110,6 +112,7 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
     facts = {
         "fingerprint": shared.fingerprints["data"],
         "split": shared.fingerprints["split"],
+        "test_split": shared.test_fingerprint,
         "files": {key: Path(node[key]).name for key in (node.get("traits") or {}).get("paths", ()) if node.get(key)},
     }
     splits = {name: len(data.split(name)) for name in ("train", "val", "test")}

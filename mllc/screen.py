@@ -76,6 +76,7 @@ class Screen:
         self.done_trials = 0
         self.already: set[Path] = set()
         self.said: set[str] = set()
+        self.stage = ""  # stands in front of the cohorts' titles
         self._begin([], 1, "")
 
     def __enter__(self) -> Self:
@@ -92,6 +93,7 @@ class Screen:
     def cohort(self, names: Sequence[str], epochs: int, title: str) -> None:
         """A cohort begins; the one before it has ended."""
         self.done()
+        title = f"{self.stage}: {title}" if self.stage else title
         self._begin(names, epochs, title)
         self.note(f"{title}: {counted(len(names), 'trial')}, {counted(epochs, 'epoch')}")
         self._draw(at_once=True)

@@ -8,14 +8,10 @@ scores.safetensors       test scores, targets, decisions (once scored on test), 
 
 import csv
 import errno
-import fcntl
 import hashlib
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mllc.errors import StoreError
+from mllc.folder import Folder
 from mllc.plan import row_name
 from mllc.result import FORMAT, RunResult
 
@@ -39,11 +36,13 @@ def run_id(identity: Mapping[str, Any], fingerprints: Mapping[str, str]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-class RunFolder:
+RESULT = "result.json"
+
+
+class RunFolder(Folder):
     """The folder of one run, OUT/DATASET-NAME-sSEED-ID; nothing is written before it is `locked`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    DONE = RESULT
 
     @classmethod
     def at(cls, out: str, dataset: str, name: str, seed: int, identifier: str) -> "RunFolder":
@@ -64,38 +63,9 @@ class RunFolder:
             dataset += f"_{file.parent.name if file.stem.lower() == 'train' else file.stem}"
         return cls.at(config["out"], dataset, row_name(config), config["seed"], identifier)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Makes the folder and holds it for this process; StoreError if another process does.
-
-        The operating system drops the lock with the process, however that ends.
-        """
-        with _clear_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("a+")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise StoreError(
-                    f"{self.path} is in use by process {lock.read().strip() or 'unknown'}; "
-                    "wait until it has ended, or type out=ANOTHER_FOLDER"
-                ) from None
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield
-
-    def clear(self) -> None:
-        """Removes what an earlier run left (`--force`); the result goes first, so that no half of it counts as done."""
-        with _clear_errors(self.path):
-            for name in ("result.json", *(p.name for p in self.path.iterdir() if p.name != ".lock")):
-                (self.path / name).unlink(missing_ok=True)
-
     def result(self) -> RunResult | None:
         """The run's result, or None while there is none."""
-        file = self.path / "result.json"
+        file = self.path / RESULT
         try:
             return RunResult.from_json(file.read_text())
         except (FileNotFoundError, NotADirectoryError):
@@ -113,14 +83,14 @@ class RunFolder:
 
     def save_result(self, result: RunResult) -> None:
         """Writes result.json; unless it failed, the run counts as done from here on and needs no resume file."""
-        self._write("result.json", result.to_json().encode(), durable=True)
+        self.write(RESULT, result.to_json().encode(), durable=True)
         if result.status != "failed":
             (self.path / "resume.safetensors").unlink(missing_ok=True)
 
     def save_setup(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes config.yaml and environment.json."""
-        self._write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
-        self._write("environment.json", (json.dumps(environment, indent=1) + "\n").encode())
+        self.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
+        self.write("environment.json", (json.dumps(environment, indent=1) + "\n").encode())
 
     def config(self) -> dict[str, Any]:
         """The config the run was made with."""
@@ -129,6 +99,14 @@ class RunFolder:
         except (OSError, yaml.YAMLError) as error:
             raise StoreError(f"{self.path}/config.yaml cannot be read: {error}") from None
 
+    def history(self) -> list[dict[str, float]]:
+        """The rows of history.csv, of each the columns that have a value; none where there is no such file."""
+        try:
+            with (self.path / "history.csv").open(newline="") as file:
+                return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            return []
+
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes history.csv, one row an epoch."""
         self.save_table("history.csv", rows)
@@ -136,7 +114,7 @@ class RunFolder:
     def save_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes a CSV whose columns are the keys of all rows, in order of appearance."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        with self._replacing(name) as temporary, temporary.open("w", newline="") as file:
+        with self.replacing(name) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
@@ -144,7 +122,7 @@ class RunFolder:
     def save_tensors(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
         """Writes NAME.safetensors; `about` travels as JSON in its header, so that both are replaced at once."""
         flat = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        with self._replacing(f"{name}.safetensors") as temporary:
+        with self.replacing(f"{name}.safetensors") as temporary:
             temporary.touch()
             mode = temporary.stat().st_mode  # as the umask has it; safetensors makes a file that only its owner reads
             safetensors.torch.save_file(flat, temporary, metadata={"about": json.dumps(about or {})})
@@ -164,43 +142,3 @@ class RunFolder:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             say(f"{file} is damaged ({error})")
             return None
-
-    def _write(self, name: str, content: bytes, durable: bool = False) -> None:
-        with self._replacing(name) as temporary, temporary.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-
-    @contextmanager
-    def _replacing(self, name: str) -> Iterator[Path]:
-        """A temporary file that takes the place of `name` once it is complete."""
-        temporary = self.path / f".{name}.partial"
-        with _clear_errors(self.path):
-            try:
-                yield temporary
-                temporary.replace(self.path / name)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    """Turns what an operating system says of a full disk or a locked folder into words for the user."""
-    try:
-        yield
-    except SafetensorError as error:
-        raise StoreError(f"cannot write to {path}: {error}; free some space or type out=ANOTHER_FOLDER") from None
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            free = shutil.disk_usage(_existing(path)).free >> 20
-            raise StoreError(
-                f"the disk of {path} is full ({free} MiB free); nothing half-written counts as done: free some space "
-                "and type the same command to continue, or type out=ANOTHER_FOLDER"
-            ) from None
-        raise StoreError(f"cannot write to {path}: {error.strerror or error}; type out=ANOTHER_FOLDER") from None
-
-
-def _existing(path: Path) -> Path:
-    return path if path.exists() else _existing(path.parent)

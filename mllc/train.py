@@ -34,6 +34,7 @@ class Replica:
     clip      largest norm of the gradient over this replica's weights, or None
     history   one row an epoch, those of earlier sessions included
     failure   what went wrong in this replica's own step or validation; it takes no further part
+    pruned    given up by whoever reads the history; it takes no further part
     """
 
     name: str
@@ -46,6 +47,7 @@ class Replica:
     history: list[EpochRow] = field(default_factory=list)
     diverged: bool = False
     failure: str = ""
+    pruned: bool = False
 
     def __post_init__(self) -> None:
         self.base_lrs: list[float] = [group["lr"] for group in self.optimizer.param_groups]
@@ -83,7 +85,7 @@ def train(replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Meas
     """
     steps = feed.steps
     for epoch in range(min((r.epoch for r in replicas), default=epochs), epochs):
-        active = [r for r in replicas if r.epoch == epoch and not r.diverged and not r.failure]
+        active = [r for r in replicas if r.epoch == epoch and not (r.diverged or r.failure or r.pruned)]
         if not active:
             continue
         losses = torch.zeros(len(active), device=feed.device)

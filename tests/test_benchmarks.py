@@ -70,6 +70,13 @@ def test_losses(script, tmp_path, capsys, monkeypatch):
         torch.testing.assert_close(form(logits, targets) / 8, value(*inputs), rtol=1e-4, atol=1e-5)
 
 
+def test_verdict(script, tmp_path, capsys):
+    found = script("verdict").main(shlex.split("--rounds 1 --samples 60 --labels 5"))
+    assert written(tmp_path) == found
+    assert found["seconds"].keys() == {"compare", "pairwise", "across", "map", "micro_f1"}
+    assert "| compare |" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_demo(script, tmp_path):
     found = script("demo").main(shlex.split("dataset.samples=200 dataset.test_samples=80 dataset.grid=2 epochs=1"))
@@ -173,6 +180,13 @@ def test_the_cost_of_losses_is_what_they_were_written_for(file):
     assert published["asymmetric"]["2048x10000"]["published"]["times"]["median"] >= 4
     assert max(shape["own"]["tensors"] for shape in published["asymmetric"].values()) <= 5
     assert published["lsep"]["64x1000"]["published"]["times"]["median"] >= 300
+
+
+@results("verdict")
+def test_the_readme_shows_what_statistics_cost(file, script):
+    found = json.loads(file.read_text())
+    assert script("verdict").table(found) in (BENCHMARKS / "README.md").read_text()
+    assert found["seconds"]["compare"]["median"] <= found["goal_s"]["compare"]
 
 
 @results("catalogue")

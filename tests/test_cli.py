@@ -163,7 +163,7 @@ def test_errors_and_exit_codes(run_cli, fake_run, error, code, message):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("kind", ["losses", "datasets", "backbones", "optimizers", "schedules", "sweeps"])
+@pytest.mark.parametrize("kind", ["losses", "datasets", "backbones", "optimizers", "schedules", "trackers", "sweeps"])
 def test_list_is_plain_when_piped(run_cli, kind):
     code, out, _ = run_cli("list", kind)
     titles, *rows = [line.split("\t") for line in out.splitlines()]

@@ -25,9 +25,10 @@ def overrides_for(group: str, name: str) -> list[str]:
 
 def test_every_group_is_found():
     found = {group: sum(1 for one, _ in CHOICES if one == group) for group in GROUPS}
-    least = {"dataset": 3, "backbone": 6, "loss": 8, "optimizer": 6, "schedule": 3}
+    least = {"dataset": 3, "backbone": 6, "loss": 8, "optimizer": 6, "schedule": 3, "tracker": 2}
     assert all(found[group] >= least[group] for group in GROUPS), found
-    assert len(list(catalogue.conf_folder().rglob("*.yaml"))) == len(CHOICES) + len(catalogue.choices("sweep")) + 1
+    apart = [*catalogue.choices("sweep").values(), catalogue.config_file(), catalogue.tune_file()]
+    assert len(list(catalogue.conf_folder().rglob("*.yaml"))) == len(CHOICES) + len(apart)
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
@@ -75,6 +76,7 @@ def test_the_default_run():
         "loss": "bce",
         "optimizer": "adam",
         "schedule": "constant",
+        "tracker": "none",
     }
     assert {key for key in catalogue.keys(conf) if key.partition(".")[0] not in GROUPS} == {
         key for key in ALLOWED if key.partition(".")[0] not in GROUPS
@@ -110,14 +112,16 @@ def test_paths_and_quotes(monkeypatch):
     assert conf["dataset"]["test"] == "/data/x y.arff"
 
 
-def test_identity_leaves_out_places_and_paths():
+def test_identity_leaves_out_places_paths_and_the_tracker():
     common = ["dataset=arff", "loss=focal"]
-    here = config.compose([*common, "dataset.train=/a/x.arff", "device=cpu", "out=/a", "cache=/b"])
+    places = ["device=cpu", "out=/a", "cache=/b", "tracker=tensorboard", "tracker.dir=/c"]
+    here = config.compose([*common, "dataset.train=/a/x.arff", *places])
     there = config.compose([*common, "dataset.train=/c/x.arff", "device=cuda"])
     assert config.identity(here) == config.identity(there)
     other = config.compose([*common, "dataset.train=/a/x.arff", "loss.gamma=3"])
     assert config.identity(here) != config.identity(other)
     assert "traits" not in config.identity(here)["loss"]
+    assert "tracker" not in config.identity(here)
     assert "traits" in here["loss"], "the config itself stays as it is"
 
 

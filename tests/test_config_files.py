@@ -72,9 +72,10 @@ def test_a_folder_called_like_a_yaml(tmp_path, name):
 
 
 def test_a_users_config_yaml_names_the_defaults(tmp_path):
-    groups = ("backbone: mlp", "loss: focal", "optimizer: sgd", "schedule: cosine", "dataset: digits", "_self_")
+    groups = ("backbone: mlp", "loss: focal", "optimizer: sgd", "schedule: cosine", "tracker: none")
     ours = (config.catalogue.conf_folder() / "config.yaml").read_text().partition("\n\n")[2]
-    (tmp_path / "config.yaml").write_text("defaults:\n" + "".join(f"  - {group}\n" for group in groups) + ours)
+    lines = "".join(f"  - {group}\n" for group in (*groups, "dataset: digits", "_self_"))
+    (tmp_path / "config.yaml").write_text("defaults:\n" + lines + ours)
     conf = config.compose([], tmp_path)
     assert [conf[group]["name"] for group in ("loss", "optimizer", "schedule")] == ["focal", "sgd", "cosine"]
 

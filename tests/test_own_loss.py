@@ -78,7 +78,7 @@ def test_found_before_training(run, code, message):
 def test_a_run_that_fails_later_is_recorded(run, tmp_path, body):
     code, _, err = run("train", CODE.replace("BODY", body))
     assert code == 1
-    (result,) = load([tmp_path / "runs"])
+    (result,) = load([tmp_path / "runs"]).results
     assert result.status == "failed"
     assert f"{tmp_path}/mine.py, line 6" in result.message
     assert "failed: mine, seed 0" in err

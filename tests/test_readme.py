@@ -57,6 +57,7 @@ def test_make_knows_its_targets():
 def test_every_command_runs(tmp_path):
     write_features(tmp_path)
     write_photos(tmp_path / "photos")
+    write_scores(tmp_path)
     for command in MLLC:
         done = run(command, tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
@@ -65,6 +66,14 @@ def test_every_command_runs(tmp_path):
         if "--format json" in command:
             rows = json.loads(done.stdout)
             assert {"bce", "zlpr", "all_zeros"} <= {row["loss"] for row in rows}
+
+
+def test_a_model_of_one_s_own_is_diagnosed(tmp_path):
+    write_scores(tmp_path)
+    commands = [command for command in MLLC if command.startswith("mllc diagnose ")]
+    text, row = (run(command, tmp_path).stdout for command in commands)
+    assert "It floods, and it does not rank: no threshold helps." in text.replace("\n  ", " ")
+    assert {"map", "micro_f1", "micro_f1_tuned", "collapsed", "labels_per_sample"} <= json.loads(row).keys()
 
 
 def test_adding_a_loss(tmp_path):
@@ -87,6 +96,11 @@ def test_the_figures_explained_are_the_figures_reported():
     for name in FIGURES:
         base = name.removesuffix("_tuned")
         assert f"`{base}`" in README
+
+
+def write_scores(folder):
+    (code,) = (block for kind, block in BLOCKS if kind == "python" and "scores.npy" in block)
+    subprocess.run([sys.executable, "-c", f"import torch; torch.manual_seed(0)\n{code}"], cwd=folder, check=True)
 
 
 def write_features(folder):

@@ -162,9 +162,12 @@ def test_a_lock_ends_with_its_process(tmp_path):
         pass
 
 
-def test_clear_removes_the_run_and_keeps_the_lock(folder):
+def test_clear_removes_the_run_and_keeps_the_lock(folder, tmp_path_factory):
     folder.save_result(a_result())
     folder.save_tensors("resume", {"a": torch.rand(2)})
+    (folder.path / "curves/train").mkdir(parents=True)  # what a tracker may leave
+    (folder.path / "curves/train/events").touch()
+    (folder.path / "elsewhere").symlink_to(tmp_path_factory.mktemp("elsewhere"))
     folder.clear()
     assert [p.name for p in folder.path.iterdir()] == [".lock"]
 

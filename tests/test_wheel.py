@@ -1,4 +1,4 @@
-"""What an installation holds: the wheel alone, unpacked, lists and trains; conf/ travels inside."""
+"""What an installation holds: the wheel alone, unpacked, lists, trains and reports; conf/ travels inside."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_the_wheel_alone_lists_and_trains(tmp_path):
+def test_the_wheel_alone_lists_trains_and_reports(tmp_path):
     isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
     build = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--no-deps", *isolation, "-w", str(tmp_path)]
     subprocess.run(build, check=True, capture_output=True, text=True)
@@ -39,3 +39,5 @@ def test_the_wheel_alone_lists_and_trains(tmp_path):
     assert "zlpr" in python("-m", "mllc", "list", "losses")
     tiny = ["dataset.samples=100", "dataset.test_samples=50", "dataset.grid=2", "epochs=1"]
     assert "run folder: runs/digits-zlpr-s0-" in python("-m", "mllc", "train", "loss=zlpr", *tiny)
+    python("-m", "mllc", "report", "--html", "report.html")
+    assert "<h1>zlpr on digits</h1>" in (elsewhere / "report.html").read_text()

@@ -12,11 +12,11 @@ from mllc.config.settings import is_declaration
 from mllc.errors import ConfigError
 from mllc.suggest import did_you_mean
 
-GROUPS = ("dataset", "backbone", "loss", "optimizer", "schedule")
+GROUPS = ("dataset", "backbone", "loss", "optimizer", "schedule", "tracker")
 """The groups of which a run chooses one each."""
 
 KINDS = {"losses": "loss", "datasets": "dataset", "sweeps": "sweep"} | {
-    f"{group}s": group for group in ("backbone", "optimizer", "schedule")
+    f"{group}s": group for group in ("backbone", "optimizer", "schedule", "tracker")
 }
 """What `mllc list` can list -> its folder in conf/."""
 
@@ -118,6 +118,11 @@ def settings(group: str, name: str, config_dir: Path | None = None) -> dict[str,
 def config_file(config_dir: Path | None = None) -> Path:
     """The config.yaml that holds: the user's before ours."""
     return next(folder / "config.yaml" for folder in folders(config_dir) if (folder / "config.yaml").exists())
+
+
+def tune_file() -> Path:
+    """What the keys tune.* are."""
+    return conf_folder() / "tune.yaml"
 
 
 def defaults(config_dir: Path | None = None) -> dict[str, str]:

@@ -45,10 +45,11 @@ LONGEST_NAME = 100
 def allowed(config: dict[str, Any], key: str) -> str | None:
     """What a YAML (or ALLOWED) declares that `key` may be; None where nothing is declared."""
     group, _, setting = key.partition(".")
-    traits = (config[group].get("traits") or {}) if group in GROUPS else {}
+    node = config.get(group)
+    traits = (node.get("traits") or {}) if isinstance(node, dict) else {}
     declared = ALLOWED.get(key) or (traits.get("types") or {}).get(setting)
     if declared is None and setting in (traits.get("paths") or ()):
-        return "text" if config[group][setting] == REQUIRED else "text|null"
+        return "text" if catalogue.lookup(node, setting) == REQUIRED else "text|null"
     return declared
 
 

@@ -53,6 +53,7 @@ def _offers(typed: Iterable[str], config_dir: Path | None) -> tuple[dict[str, An
     }
     known = {group: name for group, name in chosen.items() if name in catalogue.choices(group, config_dir)}
     nodes = {group: catalogue.settings(group, name, config_dir) for group, name in known.items()}
+    nodes["tune"] = catalogue.read(catalogue.tune_file())
     top = catalogue.read(catalogue.conf_folder() / "config.yaml")
     return top | nodes, [*catalogue.GROUPS, "sweep", *catalogue.keys(top), *catalogue.keys(nodes)]
 

@@ -15,6 +15,12 @@ def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None)
     on keys that neither the row nor the grid names. `optimizer.lr: rates` stands for the rates that the YAML of the
     chosen optimizer names as worth a try, since those of one optimizer are not those of another.
     """
+    grid, rows = preset_parts(name, own, config_dir)
+    return [*_with_rates(grid, config_dir), *rows]
+
+
+def preset_parts(name: str, own: Sequence[str], config_dir: Path | None = None) -> tuple[list[str], list[list[str]]]:
+    """The overrides of a preset's grid, `optimizer.lr=rates` as it stands, and those of each row."""
     content = catalogue.settings("sweep", name, config_dir)
     if wrong := _wrong_form(content):
         raise ConfigError(f"{catalogue.shown(catalogue.find('sweep', name, config_dir))}: {wrong}")
@@ -22,8 +28,7 @@ def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None)
     grid = [f"{key}={value}" for key, value in (content.get("grid") or {}).items()]
     in_grid = {key_of(override) for override in grid}
     elsewhere = [override for override in own if key_of(override) not in in_grid]
-    rows = [merge(shared, elsewhere, row) for row in content.get("rows") or []]
-    return [*_with_rates(merge(shared, grid, own), config_dir), *rows]
+    return merge(shared, grid, own), [merge(shared, elsewhere, row) for row in content.get("rows") or []]
 
 
 def _wrong_form(content: dict[str, Any]) -> str | None:

@@ -76,6 +76,16 @@ def words(allowed: str) -> list[str]:
     return [part for part in parts if re.fullmatch(r"\w+", part) and part not in (*_NAMES, "null")]
 
 
+def bounds(allowed: str) -> tuple[float | None, float | None]:
+    """The numbers below and above which nothing is allowed, whether they themselves are or not.
+
+    >>> bounds("number > 0 <= 1 | null"), bounds("integer >= 1")
+    ((0.0, 1.0), (1.0, None))
+    """
+    found = {sign: float(bound) for sign, bound in re.findall(r"(<|>)=? (-?[\d.]+(?:e-?\d+)?)", allowed)}
+    return found.get(">"), found.get("<")
+
+
 def describe(allowed: str) -> str:
     """In words, for a message.
 

@@ -3,6 +3,7 @@
 digits arff images               the readers; conf/dataset/NAME.yaml holds their settings and defaults
 arff_header arff_rows            the two parts of an ARFF file
 image_cache                      images decoded once, kept on disk as uint8
+scored score_files score_csv     anyone's scores and targets, checked; the files they come in
 files rows assemble fingerprint  what the readers share: opening, rows not held in memory, checks, content digest
 splits label_statistics          stratified splits; what losses ask of the training split
 batches augment                  one epoch's batches; random flips and crops

@@ -7,32 +7,28 @@ from mllc.losses.blocks import by_rows
 from mllc.losses.precision import full_precision
 
 
-def _sides(logits: Tensor, targets: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-    """Each label's e^z, or e^-z of a positive, over e^top of its side; 1 + their sum, of both sides; the tops' sum.
+def _with_slope(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss and its derivative by each logit: one exponential a label, and the few positives by themselves.
 
-    One exponential serves both sides, and the tops, at least 0, keep it from overflowing.
+    With the largest logit of each side taken out, at least 0, nothing overflows.
     """
-    of_positives = logits * targets
-    of_negatives = logits - of_positives
-    with torch.no_grad():
-        top_p = -of_positives.amin(-1, keepdim=True).clamp(max=0)
-        top_n = of_negatives.amax(-1, keepdim=True).clamp(min=0)
-        top = torch.addcmul(top_n, targets, top_p - top_n)
-    terms = (of_negatives - of_positives - top).exp()
-    of_positives = terms * targets
-    negatives = (terms - of_positives).sum(-1, keepdim=True) + (-top_n).exp()
-    positives = of_positives.sum(-1, keepdim=True) + (-top_p).exp()
-    return terms, (negatives, positives), top_n + top_p
-
-
-def _slope(logits: Tensor, targets: Tensor) -> Tensor:
-    terms, (negatives, positives), _ = _sides(logits, targets)
-    up, down = 1 / negatives, -1 / positives
-    return terms.mul_(torch.addcmul(up, targets, down - up))
+    row, column = targets.nonzero(as_tuple=True)
+    of_negatives = logits.clone()
+    of_negatives[row, column] = -torch.inf
+    top = of_negatives.amax(-1, keepdim=True).clamp(min=0)
+    terms = of_negatives.sub_(top).exp_()
+    negatives = terms.sum(-1, keepdim=True) + (-top).exp()
+    mine = -logits[row, column]
+    top_mine = mine.new_zeros(len(logits)).scatter_reduce(0, row, mine, "amax")
+    terms_mine = (mine - top_mine[row]).exp()
+    positives = (-top_mine).exp().index_add(0, row, terms_mine)
+    slope = terms.div_(negatives)
+    slope[row, column] = -terms_mine / positives[row]
+    return (negatives.log() + top)[:, 0] + positives.log() + top_mine, slope
 
 
 @full_precision
-@by_rows(_slope)
+@by_rows(with_slope=_with_slope)
 def zlpr(logits: Tensor, targets: Tensor) -> Tensor:
     """Zero-bounded log-sum-exp and pairwise rank-based loss: log(1 + sum_N e^z) + log(1 + sum_P e^-z).
 
@@ -40,5 +36,8 @@ def zlpr(logits: Tensor, targets: Tensor) -> Tensor:
     returns          (batch,), in nats; the gradient of one side adds up to at most 1 whatever the number of labels
     source           Su et al. 2022, arXiv:2208.02955; decide by z > 0
     """
-    _, (negatives, positives), tops = _sides(logits, targets)
-    return (negatives.log() + positives.log() + tops).squeeze(-1)
+    true = targets.bool()
+    zero = torch.zeros_like(logits[..., :1])
+    sides = (logits.masked_fill(true, -torch.inf), (-logits).masked_fill(~true, -torch.inf))
+    negatives, positives = (torch.cat([side, zero], -1).logsumexp(-1) for side in sides)
+    return negatives + positives

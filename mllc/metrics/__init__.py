@@ -6,6 +6,7 @@
     thresholds   the threshold tuned on validation, and one a label, shrunk towards it
     baselines    all zeros, all ones, label prior
     collapse     silent, flood or constant, and from which epoch to which
+    signs        scores that are upside down, decided already, or in another order
 
 Everywhere `scores` is float (samples, labels), `targets` 0/1 and `mask` bool of the same shape, False where the target
 is unknown: such an entry takes part in nothing, neither as a label that is predicted nor as one that is ranked.

@@ -54,9 +54,9 @@ def count(
     if mask is None:
         known = torch.full((targets.shape[1 - axis],), targets.shape[axis], device=targets.device)
     else:
-        true, decisions, known = true & mask, decisions & mask, mask.sum(axis)
-    tp = (decisions & true).sum(axis)
-    return Counts(tp, decisions.sum(axis) - tp, true.sum(axis) - tp, known)
+        true, decisions, known = true & mask, decisions & mask, _sum(mask, axis)
+    tp = _sum(decisions & true, axis)
+    return Counts(tp, _sum(decisions, axis) - tp, _sum(true, axis) - tp, known)
 
 
 def precision(counts: Counts) -> Tensor:
@@ -113,6 +113,11 @@ def as_metrics(figures: dict[str, Tensor]) -> Metrics:
     """Scalars on the device -> numbers, in one transfer; NaN, the mean of nothing, becomes None."""
     values = torch.stack([value.double() for value in figures.values()]).tolist()
     return {name: None if value != value else value for name, value in zip(figures, values, strict=True)}
+
+
+def _sum(values: Tensor, axis: int) -> Tensor:
+    """Sums of bool; on a CPU by numpy, which is ten times as fast at it."""
+    return torch.from_numpy(values.numpy().sum(axis)) if values.device.type == "cpu" else values.sum(axis)
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:

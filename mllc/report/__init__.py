@@ -3,27 +3,29 @@
 import csv
 import io
 import json
-import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mllc.errors import ConfigError, StoreError
+from mllc.errors import ConfigError
 from mllc.report import tables
-from mllc.report.comparison import Row, rows
+from mllc.report.comparison import Row, label, rows
+from mllc.report.datasets import over_data_sets, told
+from mllc.report.grid import to_text
+from mllc.report.loading import Finished, load
+from mllc.report.resampling import over_test_samples
 from mllc.report.run_table import run_table
+from mllc.report.verdicts import Question, judged
 from mllc.result import RunResult
+from mllc.statistics import Difference
+from mllc.study import Study
 from mllc.suggest import did_you_mean
-from mllc.wording import counted
 
-__all__ = ["FORMATS", "load", "render", "rows", "run_table"]
+__all__ = ["FORMATS", "Finished", "Question", "comparison", "load", "render", "rows", "run_table"]
 
 FORMATS = ("table", "md", "csv", "json", "latex")
-DEPTH = 3
-"""How many folders below a given one run folders are looked for."""
-
 FIGURES = (
     "map",
     "micro_f1",
@@ -37,76 +39,63 @@ FIGURES = (
 """Figures that every object has, be it null; the others follow."""
 
 
-def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] | None = None) -> list[RunResult]:
-    """The finished runs in or below the given folders, by path, each once.
-
-    `say` (default: a line on stderr) hears how many runs were left out because they have not finished, and the names
-    of three: they have a config.yaml and no result.json.
-    StoreError for a folder that is not there or holds no finished run, and for results that cannot be read.
-    """
-    paths = [Path(path) for path in paths]
-    where = ", ".join(map(str, paths))
-    found: dict[str, RunResult] = {}
-    damaged: list[str] = []
-    unfinished: set[Path] = set()
-    for folder in (folder for path in paths for folder in _run_folders(path)):
-        try:
-            result = RunResult.from_json((folder / "result.json").read_text(encoding="utf-8"))
-            found.setdefault(result.run_id, result)
-        except FileNotFoundError:
-            unfinished.add(folder.resolve())
-        except OSError as error:
-            raise StoreError(
-                f"{folder / 'result.json'} cannot be read ({error.strerror}): make it readable, or move the run's "
-                "folder away"
-            ) from None
-        except ValueError as error:
-            damaged.append(f"  {folder / 'result.json'}: {error}")
-    if damaged:
-        more = [f"  and {len(damaged) - 5} more"] if len(damaged) > 5 else []
-        raise StoreError(
-            f"{counted(len(damaged), 'result')} damaged, or made by another version of mllc:\n"
-            + "\n".join([*damaged[:5], *more])
-            + "\nMove the run's folder away, or make the run again: its command with --force."
-        )
-    names = sorted(map(_short, unfinished))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    left = (
-        f"{counted(len(names), 'unfinished run')} in {where} ({', '.join(names[:3])}{more}); "
-        "the command that began a run also finishes it: its environment.json has it"
-    )
-    if not found:
-        raise StoreError(left if unfinished else f"no run in {where}; type: mllc train, or mllc report FOLDER")
-    if unfinished:
-        (say or _to_stderr)(f"left out: {left}")
-    return list(found.values())
-
-
 def render(
     results: Iterable[RunResult],
     *,
+    studies: Iterable[Study] = (),
+    folders: Mapping[str, Path] | None = None,
     format: str = "table",
     by: str = "loss",
     metric: str = "map",
+    baseline: str | None = None,
+    region: float = Question.region,
     width: int = 100,
     color: bool = False,
 ) -> str:
     """The comparison as text that ends in a newline; `width` (columns) and `color` concern the table alone.
 
-    ConfigError for a format, a key in `by` or a metric that is not known.
+    folders  run id -> its folder: adds, in words, what a bootstrap over the test samples says
+
+    ConfigError for a format, a key in `by`, a metric or a baseline that is not known.
     """
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown{did_you_mean(format, FORMATS)} Known: {', '.join(FORMATS)}")
-    made = rows(results, by, metric)
+    asked = Question(metric, baseline or Question.baseline, region)
+    blocks = comparison(results, asked, by=by, studies=studies, must_have_baseline=baseline is not None)
     if format == "json":
-        return json.dumps([as_dict(row) for row in made], indent=1, allow_nan=False) + "\n"
+        return json.dumps([as_dict(row) for block in blocks for row in block], indent=1, allow_nan=False) + "\n"
     if format == "csv":
-        return _csv([as_dict(row) for row in made])
-    blocks = [list(block) for _, block in groupby(made, key=lambda row: row.block)]
+        return _csv([as_dict(row) for block in blocks for row in block])
+    over = over_data_sets(blocks, asked)
+    end = [over_test_samples(block, folders, asked) for block in blocks] if folders else []
+    end = [text for text in (*end, told(over, asked) if over else "") if text]
     if format == "table":
-        return "\n".join(tables.terminal(block, blocks, metric, width=width, color=color) for block in blocks)
-    write = tables.markdown if format == "md" else tables.latex
-    return "\n".join(write(block, blocks, metric) for block in blocks)
+        texts = [tables.terminal(block, blocks, asked, width=width, color=color) for block in blocks]
+        return "\n".join([*texts, *(to_text([(text, "bold")], max(width, 30), color) for text in end)])
+    write, mark = (tables.markdown, "") if format == "md" else (tables.latex, "% ")
+    return "\n".join([*(write(block, blocks, asked) for block in blocks), *(f"{mark}{text}\n" for text in end)])
+
+
+def comparison(
+    results: Iterable[RunResult],
+    asked: Question,
+    *,
+    by: str = "loss",
+    studies: Iterable[Study] = (),
+    must_have_baseline: bool = False,
+) -> list[list[Row]]:
+    """The rows of each block, judged: ranked, with intervals, and held against the baseline.
+
+    ConfigError for a `by` or metric that no run has, and for a baseline that is no row where it must be one.
+    """
+    blocks = [list(block) for _, block in groupby(rows(results, by, asked.metric, studies), key=lambda row: row.block)]
+    known = sorted({label(row) for block in blocks for row in block if row.runs})
+    if must_have_baseline and asked.baseline not in known:
+        raise ConfigError(
+            f"--baseline {asked.baseline!r} is not a row{did_you_mean(asked.baseline, known)} "
+            f"The rows are {', '.join(known)}"
+        )
+    return [judged(block, asked) for block in blocks]
 
 
 def as_dict(row: Row) -> dict[str, Any]:
@@ -114,20 +103,32 @@ def as_dict(row: Row) -> dict[str, Any]:
 
     Beside the fields of `Row`: `seed` (null for several), `run_ids` and `run_id` (that of the lowest seed), the data's
     `files`, and every figure and its `_std`. `micro_f1`, `hamming_loss`, ... are by the objective's own rule, `_tuned`
-    with one threshold from validation, `_per_label` with one a label. `shared` is what the rows of one comparison have
-    in common.
+    with one threshold from validation, `_per_label` with one a label; `threshold_gain` is the tuned micro-F1 less the
+    own. `low` and `high` are the 95 % interval of the metric that orders the rows, `difference` (with `_low`, `_high`,
+    `_p`, ...: see `mllc.statistics.Difference`) is from the baseline, with its `verdict`. `shared` is what the rows of
+    one comparison have in common.
     """
     first = {name: getattr(row, name) for name in ("dataset", "backbone", "loss", "optimizer")}
     first |= {"seed": row.seeds[0] if len(row.seeds) == 1 else None, "seeds": row.seeds, "status": row.status}
     first |= {name: row.metrics.get(name) for name in FIGURES} | {"collapsed": row.collapsed}
     ids = tuple(run.run_id for run in row.runs)
-    rest = {name: value for name, value in vars(row).items() if name not in ("runs", "metrics", "std", "block")}
+    apart = ("runs", "studies", "metrics", "std", "block", "interval", "difference")
+    rest = {name: value for name, value in vars(row).items() if name not in apart}
+    low, high = row.interval or (None, None)
+    against = asdict(row.difference) if row.difference else dict.fromkeys(one.name for one in fields(Difference))
+    own, tuned = row.metrics.get("micro_f1"), row.metrics.get("micro_f1_tuned")
     return {
         **first,
         "run_id": ids[0] if ids else None,
         "run_ids": ids,
         "files": row.runs[0].data.get("files", {}) if row.runs else None,
         **rest,
+        "low": low,
+        "high": high,
+        "difference": against.pop("mean"),
+        **{name if name in ("verdict", "wins") else f"difference_{name}": value for name, value in against.items()},
+        "threshold_gain": None if own is None or tuned is None else tuned - own,
+        "search": [{"trials": one.completed(), "seed": one.seed, "at_edge": one.at_edge()} for one in row.studies],
         "shared": row.block,
         **row.metrics,
         **{f"{name}_std": value for name, value in row.std.items()},
@@ -148,27 +149,3 @@ def _csv(objects: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows({name: plain(value) for name, value in one.items()} for one in objects)
     return buffer.getvalue()
-
-
-def _run_folders(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise StoreError(f"{path} is not a folder; type the folder of a run, or one that holds runs: mllc report runs")
-    found = []
-    for folder, children, files in os.walk(path):
-        if "result.json" in files or "config.yaml" in files:
-            found.append(Path(folder))
-            children.clear()
-        if len(Path(folder).relative_to(path).parts) == DEPTH:
-            children.clear()
-        children.sort()
-    return found
-
-
-def _short(folder: Path) -> str:
-    """As seen from the current folder, where it is in there."""
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -12,6 +12,8 @@ from typing import Any
 from mllc.errors import ConfigError
 from mllc.report.selection import Selected, select
 from mllc.result import BASELINES, Metrics, RunResult
+from mllc.statistics import Difference
+from mllc.study import Study
 from mllc.suggest import did_you_mean
 
 
@@ -33,6 +35,9 @@ class Row:
     tried        number of settings that these runs had; `too_few` of them did not compete, for others have more seeds
     seconds      training time of all these runs
     runs         the runs that the figures are of, by seed
+    studies      the searches that chose the settings; none where every combination was tried
+    rank, interval, difference   what `mllc.report.verdicts.judged` adds: the place by the metric, from 1; the 95 % t
+                 interval of its mean over seeds; the difference from the baseline
     """
 
     dataset: str
@@ -59,16 +64,22 @@ class Row:
     too_few: int = 0
     seconds: float = 0.0
     runs: tuple[RunResult, ...] = ()
+    studies: tuple[Study, ...] = ()
+    rank: int | None = None
+    interval: tuple[float, float] | None = None
+    difference: Difference | None = None
 
 
-def rows(results: Iterable[RunResult], by: str = "loss", metric: str = "map") -> list[Row]:
+def rows(
+    results: Iterable[RunResult], by: str = "loss", metric: str = "map", studies: Iterable[Study] = ()
+) -> list[Row]:
     """The rows of each comparable block, the best `metric` first, its baselines last.
 
     Rows that cannot be compared on test follow those that can: first those with a seed that diverged or failed, then
     those not scored on test, then those without figures. ConfigError for a `metric` that no row has.
     """
     made: list[Row] = []
-    for _, group in groupby(select(results, by), key=lambda selected: selected.block):
+    for _, group in groupby(select(results, by, studies), key=lambda selected: selected.block):
         block = list(group)
         varying = set[tuple[str, str]]().union(*(_varying(selected.trials) for selected in block))
         trained = [_row(selected, varying) for selected in block]
@@ -79,6 +90,11 @@ def rows(results: Iterable[RunResult], by: str = "loss", metric: str = "map") ->
             f"--metric {metric!r} is unknown{did_you_mean(metric, sorted(known))} Known: {', '.join(sorted(known))}"
         )
     return made
+
+
+def label(row: Row) -> str:
+    """What a row is called: its values of `by`."""
+    return " ".join(str(value) for value in row.group.values() if value is not None)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -129,11 +145,12 @@ def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
             if (_scope(key, first.loss), key) in varying and selected.group.get(key) != value
         },
         trials=len(selected.trials),
-        trials_failed=sum(run.status != "done" for run in selected.trials),
+        trials_failed=sum(run.status in ("diverged", "failed") for run in selected.trials),
         tried=selected.tried,
         too_few=selected.too_few,
         seconds=sum(run.seconds for run in selected.trials),
         runs=runs,
+        studies=selected.studies,
     )
 
 

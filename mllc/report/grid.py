@@ -42,12 +42,16 @@ def fit(
 ) -> tuple[Table, int]:
     """The table of `items` within `width`, and how many columns were dropped for it.
 
-    A gap parts neighbours of different `section`.
+    Columns stand closer before any is dropped. A gap parts neighbours of different `section`.
     """
-    kept = list(columns)
-    while (widths := _widths(items, kept, width)) is None:
-        kept.remove(max(kept, key=lambda column: column.drop))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    kept, gap = list(columns), 2
+    while (widths := _widths(items, kept, width, gap)) is None:
+        if gap == 2:
+            gap = 1
+        else:
+            kept.remove(max(kept, key=lambda column: column.drop))
+    padding = (0, gap - 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False, header_style="bold")
     lines = max(column.title.count("\n") for column in kept)
     for column, most in zip(kept, widths, strict=True):
         title = "\n" * (lines - column.title.count("\n")) + column.title
@@ -72,10 +76,10 @@ def to_text(parts: Iterable[Table | tuple[str, str]], width: int, color: bool) -
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _widths(items: Sequence[T], kept: Sequence[Column[T]], width: int) -> list[int] | None:
+def _widths(items: Sequence[T], kept: Sequence[Column[T]], width: int, gap: int) -> list[int] | None:
     """Width of each column, or None if they do not fit and one can still be dropped."""
     widths = [_widest([column.title, *map(column.cell, items)]) for column in kept]
-    over = sum(widths) + 2 * (len(kept) - 1) - width
+    over = sum(widths) + gap * (len(kept) - 1) - width
     for i, column in reversed(list(enumerate(kept))):
         least = widths[i] if column.wrap is None else min(widths[i], column.wrap)
         narrowed = max(widths[i] - max(over, 0), least)

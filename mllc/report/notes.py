@@ -2,9 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
-from mllc.report.comparison import Row
+from mllc.report.comparison import Row, label
+from mllc.report.verdicts import Question
+from mllc.statistics import smallest_p
+from mllc.statistics.paired import ALPHA
+from mllc.study import Range, Study
 from mllc.wording import counted
 
 COLLAPSE = {
@@ -46,15 +51,15 @@ def about_data(dataset: str, data: Mapping[str, Any], backbone: str | None, more
     return f"{name}: " + "; ".join(parts) if parts else name
 
 
-def notes(block: Sequence[Row]) -> list[str]:
-    """The sentences under the table of one block, the most important first."""
+def notes(block: Sequence[Row], asked: Question) -> list[str]:
+    """The sentences under the table of one block, which has been judged, the most important first."""
     trained = [row for row in block if row.status != "baseline"]
     zeros = next((row for row in block if row.name == "all_zeros" and row.status == "baseline"), None)
     split = "test" if any(row.split == "test" for row in trained) else "val"
     scored = [row for row in trained if row.split == split]
-    found = [_what(trained, split), _threshold(scored), _hamming(scored, zeros)]
+    found = [_what(trained, split), _tests(trained, asked), _threshold(scored), _hamming(scored, zeros)]
     found += [_collapse(trained), _failures(trained), _untested(trained)]
-    found += [_fixed(trained), _tuning(trained), _pairing(trained)]
+    found += [_chosen(trained), _search(trained), _fixed(trained), _tuning(trained), _pairing(trained)]
     return [text for text in found if text]
 
 
@@ -65,11 +70,29 @@ def _what(trained: Sequence[Row], split: str) -> str:
     if len(seeds) == 1:
         spread = f"One seed ({seeds[0]}): no spread is known, so differences may be chance."
     else:
-        spread = (
-            f"±: standard deviation over {len(seeds)} seeds; it is the spread of training on this data, "
-            "and says nothing of other data."
-        )
+        spread = f"±: half of the 95 % t interval of the mean over {len(seeds)} seeds."
     return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
+
+
+def _tests(trained: Sequence[Row], asked: Question) -> str:
+    found = [row.difference for row in trained if row.difference and row.difference.verdict]
+    if not found:
+        return ""
+    n, least = found[0].n, smallest_p(found[0].n, len(found))
+    narrowed = [one.narrowed for one in found if one.narrowed is not None]
+    text = (
+        f"Verdicts: paired t-test over {n} seeds, Holm over {counted(len(found), 'comparison')} with "
+        f"{asked.baseline}; better or worse also needs the interval to lie beyond {asked.region:g}, which is when a "
+        "difference matters, equivalent within it."
+    )
+    if least >= ALPHA:
+        text += (
+            f" The t-test takes differences as normal; the sign-flip test, which does not, can reach no adjusted p "
+            f"below {least:.2g} with {n} seeds."
+        )
+    if narrowed:
+        text += f" Pairing by seed multiplied the spread of differences by {median(narrowed):.2f}."
+    return text
 
 
 def _threshold(scored: Sequence[Row]) -> str:
@@ -127,6 +150,48 @@ def _untested(trained: Sequence[Row]) -> str:
     )
 
 
+def _chosen(trained: Sequence[Row]) -> str:
+    found = [row for row in trained if row.chosen]
+    return f"Chosen: {_listed(found, lambda row: chosen(row.chosen), before=True)}." if found else ""
+
+
+def _search(trained: Sequence[Row]) -> str:
+    """What the searches did beside the trials that count, and where they ended at the edge of what they might try."""
+    rows = [(row, study) for row in trained for study in row.studies if _led_to(row, study)]
+    if not rows:
+        return ""
+    statuses = Counter(one.status for _, study in rows for one in study.tries)
+    more = [f"{statuses[status]} more {status}" for status in ("pruned", "failed") if statuses[status]]
+    text = ", ".join([f"Trials: those that a search on validation completed, with seed {rows[0][1].seed}", *more]) + "."
+    if any(run.data.get("test_split") != study.test_split for row, study in rows for run in row.runs):
+        text += (
+            " Each seed holds out test samples of its own, most of which the search trained or validated on: the "
+            "settings, though not the weights, may owe them something. dataset.test=FILE keeps a search away from them."
+        )
+    return text + _edges(rows)
+
+
+def _led_to(row: Row, study: Study) -> bool:
+    """Whether a row's figures are of what the study chose, or, before it repeated that, of its trials."""
+    runs = {run.run_id for run in row.runs}
+    return not runs.isdisjoint(study.final or (one.run_id for one in study.tries))
+
+
+def _edges(rows: Sequence[tuple[Row, Study]]) -> str:
+    """Where better settings may lie beyond what was searched, and what to type to search there."""
+    found: dict[str, list[str]] = {}
+    ends: dict[tuple[str, Range], set[str]] = {}
+    for row, study in rows:
+        for key, end in study.at_edge().items():
+            found.setdefault(f"{end} end of {key}", []).append(label(row))
+            ends.setdefault((key, study.space[key]), set()).add(end)
+    if not found:
+        return ""
+    where = "; ".join(f"{', '.join(names)}: {edge}" for edge, names in found.items())
+    typed = " ".join(f"'{key}={one.wider(at)}'" for (key, one), at in ends.items())
+    return f" AT THE EDGE of what was searched, so that better settings may lie beyond. {where}. To look: {typed}."
+
+
 def _fixed(trained: Sequence[Row]) -> str:
     """Settings of a named row that it did not choose, and that the most common setting of the other rows is not."""
     texts = []
@@ -174,14 +239,23 @@ def _has_own_settings(row: Row) -> bool:
     return any(key.startswith("loss") for key in row.chosen)
 
 
-def _listed(rows: Sequence[Row], text: Callable[[Row], str]) -> str:
-    """`bce, focal: 3; zlpr: 2`: the rows' labels, those of the same text together."""
+def _listed(rows: Sequence[Row], text: Callable[[Row], str], before: bool = False) -> str:
+    """`bce, focal: 3; zlpr: 2`: the rows' labels, those of the same text together; `before`: `bce, focal 3`."""
     same: dict[str, list[str]] = {}
     for row in rows:
         same.setdefault(text(row), []).append(label(row))
-    return "; ".join(f"{', '.join(names)}: {value}" for value, names in same.items())
+    return "; ".join(f"{', '.join(names)}{'' if before else ':'} {value}" for value, names in same.items())
 
 
-def label(row: Row) -> str:
-    """What a row is called: its values of `by`."""
-    return " ".join(str(value) for value in row.group.values() if value is not None)
+def chosen(settings: Mapping[str, object]) -> str:
+    """
+    >>> chosen({"optimizer.lr": 0.01, "loss.reduction": "sum"})
+    'lr=0.01 reduction=sum'
+    """
+    pairs = sorted(settings.items(), reverse=True)
+    return " ".join(f"{key.rpartition('.')[2]}={plain(value)}" for key, value in pairs)
+
+
+def plain(value: object) -> str:
+    """A value as it is typed."""
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

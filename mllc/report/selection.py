@@ -10,6 +10,7 @@ from typing import Any
 from mllc.errors import ConfigError
 from mllc.monitors import MONITORS
 from mllc.result import RunResult
+from mllc.study import Study
 from mllc.suggest import did_you_mean
 
 FIELDS = ("name", "loss", "optimizer", "backbone", "dataset", "monitor", "seed", "run_id")
@@ -25,8 +26,9 @@ class Selected:
     settings  what was chosen: loss, optimizer and every setting that is neither in `block` nor in `group`
     runs      the runs of the chosen settings, one a seed, by seed
     trials    every run of the group, the chosen ones among them
-    tried     how many settings the group's trials had
+    tried     how many settings the group's trials had; of searches, how many trials they completed
     too_few   how many of them did not compete, because others have more seeds
+    studies   the searches that the settings come from
     """
 
     block: dict[str, Any]
@@ -36,13 +38,17 @@ class Selected:
     trials: tuple[RunResult, ...]
     tried: int
     too_few: int
+    studies: tuple[Study, ...] = ()
 
 
-def select(results: Iterable[RunResult], by: str = "loss") -> list[Selected]:
+def select(results: Iterable[RunResult], by: str = "loss", studies: Iterable[Study] = ()) -> list[Selected]:
     """For each group, the settings with the best mean of the monitor on validation over their seeds.
 
-    by  keys separated by commas: a field (loss, optimizer, backbone, ...) or a setting (`loss.gamma`, `batch_size`).
-        `loss` is the row's name, which is the loss unless the config named the row.
+    by       keys separated by commas: a field (loss, optimizer, backbone, ...) or a setting (`loss.gamma`,
+             `batch_size`). `loss` is the row's name, which is the loss unless the config named the row.
+    studies  searches. Where one has chosen settings and repeated them, only these repeats compete for the group: its
+             trials served to find them, and other runs had no search. Before that, runs that are no trials do; if there
+             are none, the trials
 
     Groups are compared within a block (same data, backbone, monitor and shared settings, those in `by` apart).
     Only the settings with the most seeds compete: a mean of one lucky seed would beat a mean of three. A run that
@@ -55,7 +61,8 @@ def select(results: Iterable[RunResult], by: str = "loss") -> list[Selected]:
     for result in results:
         groups = blocks.setdefault(_canonical(block_of(result, keys)), {})
         groups.setdefault(_canonical(_group_of(result, keys)), []).append(result)
-    return [_choose(trials, keys) for groups in blocks.values() for trials in groups.values()]
+    searches = _Searches(studies)
+    return [_choose(trials, keys, searches) for groups in blocks.values() for trials in groups.values()]
 
 
 def group_keys(by: str, results: Iterable[RunResult]) -> tuple[str, ...]:
@@ -105,9 +112,27 @@ def _value(result: RunResult, key: str) -> Any:
     return result.settings.get(key, result.shared.get(key))
 
 
-def _choose(trials: list[RunResult], keys: Collection[str]) -> Selected:
+class _Searches:
+    """Which runs are the trials of a search, and which the repeats of what it chose."""
+
+    def __init__(self, studies: Iterable[Study]) -> None:
+        studies = list(studies)
+        self.trials = {one.run_id: study for study in studies for one in study.tries}
+        self.repeats = {run_id: study for study in studies for run_id in study.final}
+
+    def competing(self, runs: list[RunResult]) -> tuple[list[RunResult], list[Study]]:
+        """The runs of a group that compete, and the searches behind them."""
+        repeats = [run for run in runs if run.run_id in self.repeats]
+        others = [run for run in runs if run.run_id not in self.trials]
+        behind = self.repeats if repeats else {} if others else self.trials
+        studies = {behind[run.run_id].study_id: behind[run.run_id] for run in runs if run.run_id in behind}
+        return repeats or others or runs, list(studies.values())
+
+
+def _choose(trials: list[RunResult], keys: Collection[str], searches: _Searches) -> Selected:
     candidates: dict[str, dict[int, RunResult]] = {}
-    for run in sorted(trials, key=lambda run: (run.seed, run.test is None, run.run_id)):
+    competitors, studies = searches.competing(trials)
+    for run in sorted(competitors, key=lambda run: (run.seed, run.test is None, run.run_id)):
         candidates.setdefault(_canonical(_settings_of(run, keys)), {}).setdefault(run.seed, run)
     most = max(len(runs) for runs in candidates.values())
     competing = {text: list(runs.values()) for text, runs in candidates.items() if len(runs) == most}
@@ -118,8 +143,9 @@ def _choose(trials: list[RunResult], keys: Collection[str]) -> Selected:
         settings=_settings_of(runs[0], keys),
         runs=tuple(runs),
         trials=tuple(trials),
-        tried=len(candidates),
-        too_few=len(candidates) - len(competing),
+        tried=sum(study.completed() for study in studies) if studies else len(candidates),
+        too_few=0 if studies else len(candidates) - len(competing),
+        studies=tuple(studies),
     )
 
 

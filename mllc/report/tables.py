@@ -1,58 +1,52 @@
 """A block of a comparison as text: for the terminal (as many columns as fit), in Markdown and in LaTeX."""
 
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from mllc.report.comparison import Row
+from mllc.report.conclusion import conclusion, figure_name, number
 from mllc.report.grid import Column, fit, to_text
-from mllc.report.notes import notes, title
+from mllc.report.notes import notes, plain, title
+from mllc.report.verdicts import Question
 from mllc.wording import counted
-
-FIGURES = (
-    ("map", "mAP", 0),
-    ("micro_f1", "micro\nF1\nown", 1),
-    ("micro_f1_tuned", "micro\nF1\ntuned", 1),
-    ("macro_f1_tuned", "macro\nF1\ntuned", 7),
-    ("hamming_loss", "Hamming\nloss\nown", 5),
-    ("labels_per_sample", "labels", 2),
-)
-"""Figure, title of its column, and the order in which columns are dropped (see `Column`)."""
 
 Block = Sequence[Row]
 
 
-def terminal(block: Block, blocks: Sequence[Block], metric: str, *, width: int, color: bool) -> str:
+def terminal(block: Block, blocks: Sequence[Block], asked: Question, *, width: int, color: bool) -> str:
     """The block between its title and its notes; no line is longer than `width` (at least 30)."""
     width = max(width, 30)
-    table, dropped = fit(
-        block, columns(block, metric), width, style=_style, section=lambda row: (row.split, not row.runs)
-    )
-    below = notes(block)
+    kept = columns(block, asked)
+    table, dropped = fit(block, kept, width, style=_style, section=lambda row: (row.split, not row.runs))
+    below = notes(block, asked)
     if dropped:
         below.append(
             f"{counted(dropped, 'more column')} in a wider terminal; --format md, csv and json have everything."
         )
-    return to_text([(title(block, blocks), "bold"), table, ("", ""), *((text, "dim") for text in below)], width, color)
+    head, end = (title(block, blocks), "bold"), (conclusion(block, asked), "bold")
+    return to_text([head, table, ("", ""), end, ("", ""), *((text, "dim") for text in below)], width, color)
 
 
-def markdown(block: Block, blocks: Sequence[Block], metric: str) -> str:
+def markdown(block: Block, blocks: Sequence[Block], asked: Question) -> str:
     """The block as a Markdown table, all baselines included."""
-    kept = columns(block, metric)
+    kept = columns(block, asked)
     lines = [
         [column.title.replace("\n", " ") for column in kept],
         ["--:" if column.right else ":--" for column in kept],
         *([_escape(column.cell(row)) for column in kept] for row in block),
     ]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return "\n\n".join([f"**{_escape(title(block, blocks))}**", table, *map(_escape, notes(block))]) + "\n"
+    below = [conclusion(block, asked), *notes(block, asked)]
+    return "\n\n".join([f"**{_escape(title(block, blocks))}**", table, *map(_escape, below)]) + "\n"
 
 
-def latex(block: Block, blocks: Sequence[Block], metric: str) -> str:
+def latex(block: Block, blocks: Sequence[Block], asked: Question) -> str:
     """The block as a tabular for booktabs, all baselines included; the notes are comments."""
-    kept = columns(block, metric)
+    kept = columns(block, asked)
     trained = [row for row in block if row.runs]
-    lines = [f"% {text}" for text in (r"needs \usepackage{booktabs}", title(block, blocks), *notes(block))]
+    below = [conclusion(block, asked), *notes(block, asked)]
+    lines = [f"% {text}" for text in (r"needs \usepackage{booktabs}", title(block, blocks), *below)]
     lines += [rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in kept)}}}", r"\toprule"]
     lines += [" & ".join(tex(column.title.replace("\n", " ")) for column in kept) + r" \\"]
     for rows in (trained, block[len(trained) :]):
@@ -61,25 +55,28 @@ def latex(block: Block, blocks: Sequence[Block], metric: str) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def columns(block: Block, metric: str) -> list[Column[Row]]:
-    """The columns for a block; `metric` orders it, so it shows its spread and is never dropped."""
+def columns(block: Block, asked: Question) -> list[Column[Row]]:
+    """The columns for a block that has been judged; its metric is never dropped."""
     true = next((row.metrics.get("true_labels_per_sample") for row in block if row.metrics), None)
-    found: list[Column[Row]] = [
-        Column(key, lambda row, key=key: _key(row, key), right=False, wrap=16) for key in block[0].group
-    ]
-    if any(row.chosen for row in block):
-        found.append(Column("chosen", lambda row: chosen(row.chosen), drop=4, right=False, wrap=9))
-    if metric not in [name for name, _, _ in FIGURES]:
-        found.append(Column(metric.replace("_", "\n", 1), _figure(block, metric, spread=True)))
-    for name, heading, drop in FIGURES:
-        heading += f"\nof {true:.2f}" if name == "labels_per_sample" and true is not None else ""
-        cell = _figure(block, name, spread=name in ("map", metric))
-        found.append(Column(heading, cell, drop=0 if name == metric else drop))
+    zeros = next((row.metrics.get("hamming_loss") for row in block if row.name == "all_zeros" and not row.runs), None)
+    found: list[Column[Row]] = [Column("#", lambda row: str(row.rank or ""), drop=10)] if len(block) > 1 else []
+    for key in block[0].group:
+        found.append(Column(key, partial(named, key), right=False, wrap=12))
+    found.append(Column(figure_name(asked.metric).replace("_", "\n", 1), _with_interval(asked.metric)))
+    if any(row.difference for row in block):
+        found.append(Column(f"against\n{asked.baseline}", _difference, drop=5))
+        if any(row.difference and row.difference.verdict for row in block):
+            found.append(Column("verdict", _verdict, right=False, drop=1))
+    if asked.metric != "map":
+        found.append(Column("mAP", _figure("map", 3), drop=6))
     return [
         *found,
-        Column("collapse", _collapse, drop=3, right=False),
-        Column("trials", lambda row: str(row.trials) if row.runs else "", drop=6),
-        Column("time", lambda row: duration(row.seconds) if row.runs else "", drop=8),
+        Column("micro F1\nown/tuned", _own_and_tuned("micro_f1"), drop=2),
+        Column("macro F1\nown/tuned", _own_and_tuned("macro_f1"), drop=7),
+        Column("Hamm.\n/zero", lambda row: ratio(row.metrics.get("hamming_loss"), zeros), drop=8),
+        Column("labels" if true is None else f"lab.\n/{true:.3g}", _labels, drop=3),
+        Column("collapse", collapse, drop=4, right=False),
+        Column("trials\ntime", _spent, drop=9),
     ]
 
 
@@ -94,15 +91,6 @@ def tex(text: str) -> str:
     return "".join(special.get(character, character) for character in text)
 
 
-def chosen(settings: Mapping[str, object]) -> str:
-    """
-    >>> chosen({"optimizer.lr": 0.01, "loss.reduction": "sum"})
-    'lr=0.01 reduction=sum'
-    """
-    pairs = sorted(settings.items(), reverse=True)
-    return " ".join(f"{key.rpartition('.')[2]}={_plain(value)}" for key, value in pairs)
-
-
 def duration(seconds: float) -> str:
     """
     >>> duration(0.4), duration(75), duration(7260)
@@ -114,33 +102,85 @@ def duration(seconds: float) -> str:
     return f"{seconds // 60}m{seconds % 60:02}" if seconds < 3600 else f"{seconds // 3600}h{seconds // 60 % 60:02}"
 
 
-def _figure(block: Block, name: str, spread: bool) -> Callable[[Row], str]:
-    """Cells of one figure, with the same decimals: those of a Hamming loss show three digits of the least."""
-    digits = 2 if name.startswith("labels") else 3
-    least = min((value for row in block if (value := row.metrics.get(name))), default=1.0)
-    if name.startswith("hamming_loss"):
-        digits = min(max(3, 2 - math.floor(math.log10(least))), 6)
+def _with_interval(metric: str) -> Callable[[Row], str]:
+    """`.951 ±.012`: the mean, and half of its 95 % interval."""
 
     def cell(row: Row) -> str:
-        value, std = row.metrics.get(name), row.std.get(name)
-        if value is None:
-            return "-"
-        return f"{value:.{digits}f}" + (f" ±{std:.{digits}f}" if spread and std is not None and row.runs else "")
+        value = short(row.metrics.get(metric))
+        return f"{value} ±{short((row.interval[1] - row.interval[0]) / 2)}" if row.interval else value
 
     return cell
 
 
-def _key(row: Row, key: str) -> str:
+def _difference(row: Row) -> str:
+    """`+.645 ±.110`: the mean difference, and half of its 95 % interval."""
+    found = row.difference
+    if found is None:
+        return ""
+    half = f" ±{short((found.high - found.low) / 2)}" if found.low is not None and found.high is not None else ""
+    return f"{short(found.mean, sign=True)}{half}"
+
+
+def _verdict(row: Row) -> str:
+    return (row.difference.verdict or "") if row.difference else ""
+
+
+def _own_and_tuned(name: str) -> Callable[[Row], str]:
+    """`.860 .893`: by the own rule, and with one tuned threshold."""
+    return lambda row: f"{short(row.metrics.get(name))} {short(row.metrics.get(f'{name}_tuned'))}"
+
+
+def _figure(name: str, digits: int) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        value = row.metrics.get(name)
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    return cell
+
+
+def _labels(row: Row) -> str:
+    value = row.metrics.get("labels_per_sample")
+    return "-" if value is None else three_digits(value)
+
+
+def _spent(row: Row) -> str:
+    """`4 38s`: how many trials the row was chosen from, and their training time."""
+    return f"{row.tried if row.studies else row.trials} {duration(row.seconds)}" if row.runs else ""
+
+
+def ratio(value: float | None, zeros: float | None) -> str:
+    """How many times the Hamming loss of predicting nothing."""
+    return "-" if value is None or not zeros else three_digits(value / zeros)
+
+
+def three_digits(value: float) -> str:
+    """
+    >>> three_digits(0.333), three_digits(20.04), three_digits(1000.0)
+    ('0.33', '20.0', '1000')
+    """
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
+
+
+def short(value: float | None, sign: bool = False) -> str:
+    """Three decimals, without the zero before the point.
+
+    >>> short(0.5), short(-0.25, sign=True), short(1.0), short(None)
+    ('.500', '-.250', '1.000', '-')
+    """
+    return number(value, sign).replace("0.", ".", 1) if value is None or abs(value) < 0.9995 else number(value, sign)
+
+
+def named(key: str, row: Row) -> str:
     value = row.group[key]
     if not row.runs:
         return str(value or "")
     if key != next(iter(row.group)):
-        return _plain(value)
+        return plain(value)
     marks = (" †" if row.split == "val" else "") + (" !" if row.split and row.status != "done" else "")
-    return _plain(value) + marks
+    return plain(value) + marks
 
 
-def _collapse(row: Row) -> str:
+def collapse(row: Row) -> str:
     """What went wrong, with the number of seeds unless it was all: `silent*`, `silent/flood`, `diverged 2/3`."""
     bad = sum(status != "done" for status in row.statuses)
     words, number = ([row.status], bad) if bad else (list(row.collapses), sum(row.collapses.values()))
@@ -150,10 +190,6 @@ def _collapse(row: Row) -> str:
 
 def _style(row: Row) -> str:
     return "dim" if not row.runs else "red" if row.status != "done" else "yellow" if row.collapsed else ""
-
-
-def _plain(value: object) -> str:
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _escape(text: str) -> str:

@@ -1,0 +1,62 @@
+"""The arguments and options of the commands: their types, names and help. Nothing heavy here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mllc.config.catalogue import KINDS
+
+
+def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
+    from mllc.config.completion import complete_in_shell
+
+    return complete_in_shell(ctx.params.get("overrides") or (), incomplete, ctx.params.get("config_dir"))
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="group=choice or key=value, such as loss=focal", autocompletion=_complete_override),
+]
+ConfigDir = Annotated[Path | None, typer.Option(help="Folder with your own loss/NAME.yaml, dataset/NAME.yaml, ...")]
+Allow = Annotated[
+    list[str] | None, typer.Option(metavar="PACKAGE", help="Package that a _target_ in a YAML may name; repeatable")
+]
+Force = Annotated[bool, typer.Option("--force", help="Run again what is already done")]
+By = Annotated[str, typer.Option(help="Rows of the comparison: loss, optimizer, loss.gamma, loss,optimizer, ...")]
+Metric = Annotated[str, typer.Option(help="Figure that orders the rows and that the verdicts speak of")]
+Baseline = Annotated[str | None, typer.Option(help="Row that the others are held against [bce]", show_default=False)]
+Region = Annotated[float, typer.Option(min=0, help="A difference of the metric below it does not matter")]
+Resampled = Annotated[bool, typer.Option("--bootstrap", help="Also say what other test samples might have said")]
+
+PerLabel = Annotated[bool, typer.Option("--per-label", help="The labels of one run, as scikit-learn reports them")]
+LabelThreshold = Annotated[str, typer.Option(help="With --per-label, what decides: own, global or per-label")]
+Sort = Annotated[str, typer.Option(help="With --per-label: index, label, precision, recall, f1 or support")]
+Top = Annotated[int | None, typer.Option(min=1, help="With --per-label: so many of the first")]
+Bottom = Annotated[int | None, typer.Option(min=1, help="With --per-label: so many of the last")]
+
+Code = Annotated[bool, typer.Option("--code", help="Print the best row as code for a PyTorch loop")]
+CodeFile = Annotated[
+    Path | None, typer.Option(metavar="FILE.py", help="Write that code there, and its thresholds into FILE.json")
+]
+CodeLoss = Annotated[str | None, typer.Option(help="With --code or --code-file: another row than the best")]
+
+Plots = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Draw the runs into this folder, as PNG and SVG", show_default=False)
+]
+PlotLabels = Annotated[
+    list[str] | None, typer.Option(help="Label whose precision and recall are drawn by --plots; repeatable")
+]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the comparison as one page to share")]
+
+Scores = Annotated[str, typer.Argument(help="FILE or FILE:NAME (.npy, .npz, .safetensors, .csv), a row a sample")]
+Targets = Annotated[str | None, typer.Argument(help="Likewise, of 0 and 1; -1, NaN or ? where unknown")]
+Logits = Annotated[bool, typer.Option("--logits", help="The scores are logits, decided at 0")]
+Probabilities = Annotated[bool, typer.Option("--probabilities", help="They are probabilities, decided at 0.5")]
+Threshold = Annotated[float | None, typer.Option(help="Where the model decides, if not there")]
+Labels = Annotated[Path | None, typer.Option(help="File of label names, one a line")]
+HalvesSeed = Annotated[int, typer.Option(min=0, help="Of the halves on which thresholds are tuned and measured")]

@@ -1,0 +1,8 @@
+"""One HTML file to share: it loads nothing, opens from disk, prints, and works without JavaScript. No torch here.
+
+comparison   finished runs -> a document
+rows, settings, labels, gallery, origin   its parts: tables (of cells), pictures, and how to repeat it
+document     sections of texts, tables, pictures, ...: plain data
+render       a document -> HTML, by page.html, page.css and page.js
+file         where it is written
+"""

@@ -1,0 +1,116 @@
+"""Figures of every label, from per_label.csv of the chosen runs: means over seeds, as many as a page has room for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mllc.page.document import Labels
+from mllc.plots.folders import read_labels
+from mllc.report.comparison import Row, label
+from mllc.report.verdicts import Question
+from mllc.wording import counted
+
+FIGURES = {
+    "ap": "average precision",
+    "f1_tuned": "F1, one tuned threshold",
+    "f1": "F1, own rule",
+    "f1_per_label": "F1, one threshold a label",
+    "precision": "precision, own rule",
+    "recall": "recall, own rule",
+}
+"""Columns of per_label.csv, the most telling first."""
+
+COLUMNS = ("train_positives", "test_positives", *FIGURES)
+
+MOST_BYTES = 900_000
+"""Of all labels of a page. What does not fit: figures first, then the last rows, then the rarest labels."""
+
+BYTES = 4
+"""Of one figure as thousandths, and a comma."""
+
+MOST_READ = 1_000_000
+"""Labels times runs that are read for a page: beyond, the first seeds of each row only."""
+
+LONGEST = 120
+"""Characters of a label's name; what is longer is cut."""
+
+
+def labels_of(
+    name: str, trained: Sequence[Row], folders: Mapping[str, Path], asked: Question, share: float = 1.0
+) -> Labels | None:
+    """The figures of each label, of the rows that were scored on test; None where no folder has any.
+
+    share  of MOST_BYTES and MOST_READ, which the comparisons of a page divide among them
+
+    StoreError for a damaged file.
+    """
+    names, found, seeds = _read([row for row in trained if row.split == "test"], folders, share)
+    if not found:
+        return None
+    training, test = (_mean([one[column] for one in found.values()]) for column in COLUMNS[:2])
+    shown = [one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}…" for one in names]
+    order = np.argsort(-test, kind="stable").tolist()
+    sizes = np.cumsum([len(shown[i].encode()) + 4 * BYTES for i in order])
+    room = int(share * MOST_BYTES)
+    order = order[: max(1, int(np.searchsorted(sizes, room / 2, side="right")))]
+    room = max(0, room - int(sizes[len(order) - 1])) // (BYTES * len(order))
+    rows = _first(list(found), max(1, room), asked.baseline)
+    columns = _nearest_first(asked.metric)[: max(1, room // len(rows))]
+    parts = [("label", len(order), len(names)), ("row", len(rows), len(found)), ("figure", len(columns), len(FIGURES))]
+    cut = "".join(f"; for want of room {kept} of {counted(all_, word)}" for word, kept, all_ in parts if kept < all_)
+    return Labels(
+        name,
+        f"Each label on test, means over {counted(seeds, 'seed')}; empty where a label has no positives{cut}",
+        [shown[i] for i in order],
+        rows,
+        training[order].round(1).tolist(),
+        test[order].round(1).tolist(),
+        {FIGURES[one]: [_thousandths(found[row][one][order]) for row in rows] for one in columns},
+    )
+
+
+def _read(
+    rows: Sequence[Row], folders: Mapping[str, Path], share: float
+) -> tuple[list[str], dict[str, dict[str, NDArray[np.float64]]], int]:
+    """The names of the labels; row -> column -> its means over seeds; and of how many seeds at most."""
+    names: list[str] = []
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    seeds = 0
+    for row in rows:
+        runs = [run for run in row.runs if run.status == "done"]
+        if names:
+            runs = runs[: max(1, int(share * MOST_READ / (len(names) * len(rows))))]
+        read = [one for run in runs if (one := read_labels(folders[run.run_id], COLUMNS, run.data.get("num_labels")))]
+        names = names or (read[0][0] if read else [])
+        same = [columns for labels, columns in read if labels == names]
+        if same:
+            found[label(row)] = {column: _mean([one[column] for one in same]) for column in COLUMNS}
+            seeds = max(seeds, len(same))
+    return names, found, seeds
+
+
+def _nearest_first(metric: str) -> list[str]:
+    """FIGURES, the one nearest to the metric first."""
+    ways = [way for way in ("_tuned", "_per_label") if metric.endswith(way)]
+    nearest = "".join(["f1", *ways]) if "f1" in metric else "ap"
+    return sorted(FIGURES, key=lambda column: column != nearest)
+
+
+def _first(rows: list[str], number: int, baseline: str) -> list[str]:
+    """The first rows, the baseline among them."""
+    kept = rows[:number]
+    return [*kept[:-1], baseline] if baseline in rows and baseline not in kept and number > 1 else kept
+
+
+def _mean(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Over the first axis, of those that are defined."""
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0).sum(0)
+    return np.divide(total, known.sum(0), out=np.full_like(total, np.nan), where=known.any(0))
+
+
+def _thousandths(values: NDArray[np.float64]) -> list[int | None]:
+    return [None if math.isnan(value) else round(1000 * value) for value in values.tolist()]

@@ -1,0 +1,93 @@
+"""The sentence under a comparison: what may be concluded, and of what it speaks."""
+
+from collections.abc import Sequence
+
+from mllc.report.comparison import Row, label
+from mllc.report.verdicts import Question
+from mllc.statistics import Difference
+from mllc.wording import counted
+
+
+def conclusion(block: Sequence[Row], asked: Question) -> str:
+    """Who is ahead, by how much, whether that is shown, and its scope; `block` has been judged."""
+    ranked = sorted((row for row in block if row.rank), key=lambda row: row.rank or 0)
+    if not ranked:
+        return "No conclusion: nothing was scored on test."
+    best = ranked[0]
+    value = number(best.metrics.get(asked.metric))
+    start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(ranked), 'row')}: {value}"
+    if best.interval:
+        start += f" ({span(best.interval)} at 95 %, {counted(len(best.runs), 'seed')})"
+    if len(ranked) == 1:
+        return f"{start}. There is nothing to compare it with."
+    against = [row for row in ranked if row.difference]
+    if all(row.difference is None or row.difference.verdict is None for row in ranked):
+        return f"{start}. No verdict: {_why_none(ranked, against, asked.baseline)}."
+    name = asked.baseline
+    if best.difference is None:
+        text = f"{start}. No row is shown to do better than {name}"
+    else:
+        text = f"{start}; {_verdict(best.difference, name)}"
+    kinds: dict[str, list[str]] = {}
+    for row in against:
+        if row is not best and row.difference and row.difference.verdict:
+            kinds.setdefault(row.difference.verdict, []).append(label(row))
+    order = [kind for kind in ("better", "equivalent", "inconclusive", "worse") if kind in kinds]
+    others = "; ".join(f"{kind}: {', '.join(kinds[kind])}" for kind in order)
+    return f"{text}." + (f" Against {name}, the other rows are {others}." if others else "") + f" {_scope(ranked)}"
+
+
+def figure_name(metric: str) -> str:
+    """
+    >>> figure_name("map"), figure_name("micro_f1_tuned")
+    ('mAP', 'micro_f1_tuned')
+    """
+    return "mAP" if metric == "map" else metric
+
+
+def number(value: float | None, sign: bool = False) -> str:
+    """Three decimals.
+
+    >>> number(0.5), number(-0.0123, sign=True), number(None)
+    ('0.500', '-0.012', '-')
+    """
+    return "-" if value is None else f"{value:+.3f}" if sign else f"{value:.3f}"
+
+
+def span(ends: tuple[float, float]) -> str:
+    """
+    >>> span((0.25, 0.5))
+    '0.250 to 0.500'
+    """
+    return f"{number(ends[0])} to {number(ends[1])}"
+
+
+def _verdict(found: Difference, name: str) -> str:
+    assert found.low is not None
+    assert found.high is not None
+    gap = f"{number(found.mean, sign=True)}, {number(found.low, sign=True)} to {number(found.high, sign=True)}"
+    if found.verdict in ("better", "worse"):
+        return f"{found.verdict} than {name} ({gap}, adjusted p {found.p_holm:.2g}, {found.wins} of {found.n} seeds)"
+    if found.verdict == "equivalent":
+        return f"equivalent to {name} ({gap})"
+    return f"{counted(found.n, 'seed')} cannot tell it from {name} ({gap})"
+
+
+def _why_none(ranked: Sequence[Row], against: Sequence[Row], name: str) -> str:
+    if max(len(row.runs) for row in ranked) == 1:
+        return "one seed, so differences may be chance; train several, as 'seed=range(6)'"
+    if name not in map(label, ranked):
+        return f"no row is called {name}; --baseline NAME holds the others against another row"
+    if against:
+        return f"the rows share one seed with {name}; type 'seed=range(6)' for all of them"
+    return f"no row has a seed and split in common with {name}"
+
+
+def _scope(ranked: Sequence[Row]) -> str:
+    tests = {run.data.get("test_split") for row in ranked for run in row.runs}
+    which = (
+        "the seeds share one test set: the intervals are about training again, not about other samples"
+        if len(tests) == 1
+        else "each seed has a test set of its own, drawn from the same samples"
+    )
+    return f"It holds for this data, network and budget; {which}."

@@ -1,0 +1,173 @@
+"""Study: what a search over settings leaves behind in study.json, and nothing else; needs only the standard library."""
+
+import json
+import math
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+FORMAT = 1
+"""Version of study.json."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where one setting was searched: between `low` and `high` (on a log scale or not), or among `choices`.
+
+    integer       whole numbers only
+    below, above  an end further out, for a next search; None where nothing new lies there
+    """
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    integer: bool = False
+    choices: tuple[Any, ...] = ()
+    below: float | None = None
+    above: float | None = None
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """Lowest and highest value, or first and last choice."""
+        return (self.choices[0], self.choices[-1]) if self.choices else (self.low, self.high)
+
+    @property
+    def size(self) -> float:
+        """How many values there are.
+
+        >>> Range(1, 3, integer=True).size, Range(0.0, 1.0).size, Range(choices=("a", "b")).size
+        (3, inf, 2)
+        """
+        if self.low is None or self.high is None:
+            return len(self.choices)
+        return self.high - self.low + 1 if self.integer else math.inf
+
+    def __contains__(self, value: Any) -> bool:
+        if self.low is None or self.high is None:
+            return value in self.choices
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def wider(self, ends: Collection[str]) -> "Range":
+        """The range for a next search: further out at these ends, `low` and `high`.
+
+        >>> print(Range(1.0, 3.0, below=0.5, above=4.0).wider({"high"}))
+        interval(1,4)
+        """
+        low = self.below if "low" in ends else self.low
+        return replace(self, low=low, high=self.above if "high" in ends else self.high)
+
+    def __str__(self) -> str:
+        """As it is typed behind `optimizer.lr=`.
+
+        >>> print(Range(0.001, 0.1, log=True), Range(1, 3, integer=True), Range(choices=("sqrt", 3.0, True, None)))
+        tag(log,interval(0.001,0.1)) interval(1,3) sqrt,3,true,null
+        """
+        if self.choices:
+            return ",".join(map(typed, self.choices))
+        interval = f"interval({typed(self.low)},{typed(self.high)})"
+        return f"tag(log,{interval})" if self.log else interval
+
+
+@dataclass(frozen=True)
+class Try:
+    """One setting that was tried.
+
+    status  done, diverged (value None: the worst there is), failed, or pruned (given up early; value: the last one)
+    value   the monitored figure on validation at its best epoch
+    run_id  empty where the settings do not go together, so that nothing was trained
+    """
+
+    number: int
+    run_id: str
+    values: dict[str, Any]
+    status: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """The search behind one row of a comparison.
+
+    name        the row: the config's `name`, or the loss
+    fixed       what all its trials share of the keys that rows of a comparison may differ in: `loss`, `optimizer`, ...
+    seed        of the trials; the chosen settings are then repeated with other seeds
+    test_split  fingerprint of the test samples that this seed holds out
+    sampler     tpe, random or sobol
+    wanted      how many trials were to complete
+    space       searched setting -> where; only the first trial, the YAMLs' own values, may lie outside
+    tries       by number
+    chosen      the best values found; None before a trial completed soundly
+    final       run ids of the chosen settings with the other seeds
+    """
+
+    study_id: str
+    name: str
+    fixed: dict[str, Any]
+    monitor: str
+    seed: int
+    test_split: str
+    sampler: str
+    wanted: int
+    space: dict[str, Range]
+    tries: tuple[Try, ...] = ()
+    chosen: dict[str, Any] | None = None
+    final: tuple[str, ...] = ()
+    format: int = field(default=FORMAT)
+
+    def completed(self) -> int:
+        """Trials that ran to their end; a diverged one is an answer too."""
+        return sum(one.status in ("done", "diverged") for one in self.tries)
+
+    def at_edge(self, share: float = 0.05) -> dict[str, str]:
+        """Searched numbers whose chosen value lies within `share` of an end of its range, beyond which nobody looked.
+
+        Setting -> low | high.
+        """
+        found: dict[str, str] = {}
+        for key, value in (self.chosen or {}).items():
+            one = self.space.get(key)
+            if one is None or one.low is None or one.high is None or not isinstance(value, int | float):
+                continue
+            low, high, at = (_position(number, one.log) for number in (one.low, one.high, value))
+            place = (at - low) / (high - low)
+            if place <= share and one.below is not None:
+                found[key] = "low"
+            elif place >= 1 - share and one.above is not None:
+                found[key] = "high"
+        return found
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Study":
+        """The inverse of `to_json`; ValueError for anything that is not a study of this format."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            found = values.get("format") if isinstance(values, dict) else type(values).__name__
+            raise ValueError(f"format {found!r}, but this mllc reads format {FORMAT}")
+        try:
+            space = {
+                key: Range(**one | {"choices": tuple(one.get("choices", ()))}) for key, one in values["space"].items()
+            }
+            tries = tuple(Try(**one) for one in values["tries"])
+            return cls(**values | {"space": space, "tries": tries, "final": tuple(values["final"])})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a study: {error}") from None
+
+
+def typed(value: Any) -> str:
+    """A value as it is typed.
+
+    >>> typed(1e-05), typed(3.0), typed(False), typed([0.9, 0.99])
+    ('1e-05', '3', 'false', '[0.9,0.99]')
+    """
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _position(value: float, log: bool) -> float:
+    if log:
+        return math.log(value) if value > 0 else -math.inf
+    return value
