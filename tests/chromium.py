@@ -29,7 +29,14 @@ class Browser:
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
         plumbing = f'exec {EXECUTABLE} "$@" 3<&{to_browser} 4>&{from_browser}'
-        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe"]
+        flags = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--remote-debugging-pipe",
+        ]
         flags += [
             "--host-resolver-rules=MAP * ~NOTFOUND",
             "--disable-background-networking",
