@@ -27,7 +27,7 @@ def epochs_done(out):
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path):
     assert start(tmp_path / "whole").wait(timeout=600) == 0
-    (whole,) = load([tmp_path / "whole"])
+    (whole,) = load([tmp_path / "whole"]).results
     epoch_s = whole.seconds / whole.epochs
 
     draw = random.Random(0)
@@ -41,7 +41,7 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path):
         assert not list(tmp_path.glob("parts/*/result.json")), "a killed run does not count as done"
     assert start(tmp_path / "parts").wait(timeout=600) == 0
 
-    (parts,) = load([tmp_path / "parts"])
+    (parts,) = load([tmp_path / "parts"]).results
     assert_identical(state_of(tmp_path / "whole", whole), state_of(tmp_path / "parts", parts))
     partial = [p for p in folder_of(tmp_path / "parts", parts).iterdir() if "partial" in p.name]
     assert partial == [], "what a kill left behind is replaced or removed"
