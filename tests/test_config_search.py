@@ -179,7 +179,7 @@ def test_presets():
     }
     assert {search.seeds for search in searches} == {(0, 1, 2)}
     _, demo, _ = expanded("sweep=demo", "seed=5", "loss=zlpr")
-    assert demo[0].space["optimizer.lr"].choices == (0.3, 1.0), "values of a preset's grid are choices, as if typed"
+    assert demo[0].space["optimizer.lr"].choices == (0.3, 0.6), "values of a preset's grid are choices, as if typed"
     assert demo[0].seeds == (5,)
 
 
