@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mllc import statistics
 from mllc.plots.intervals import Estimate
 from mllc.report.comparison import Row, lower_is_better
+from mllc.report.verdicts import worst
 from mllc.result import RunResult
 from mllc.statistics import Across, Difference
 
@@ -73,10 +74,9 @@ def _mean(rows: Mapping[str, Row], name: str, metric: str) -> float | None:
 
 def _by_seed(row: Row, metric: str, done: bool = False) -> dict[int, float]:
     """Seed -> figure; without `done`, the metric's worst for runs that diverged or failed. Empty if one lacks it."""
-    worst = 1.0 if lower_is_better(metric) else 0.0
     found: dict[int, float] = {}
     for run in row.runs:
-        value = _figure(run, row.split, metric) if run.status == "done" else worst
+        value = _figure(run, row.split, metric) if run.status == "done" else worst(metric)
         if value is None:
             return {}
         if run.status == "done" or not done:
