@@ -193,7 +193,7 @@ def report(
 
     mllc report runs --plots pictures --html report.html
     """
-    from mllc.report import load, render
+    from mllc.report import Question, load, render
     from mllc.report.code import as_code
     from mllc.report.per_label import label_report
 
@@ -204,7 +204,7 @@ def report(
 
         check_place(html)
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
-    asked = {"by": by, "metric": metric, "baseline": baseline, "region": region}
+    asked = Question(metric, baseline or Question.baseline, region)
     if per_label:
         text = label_report(found, threshold=threshold, sort=sort, top=top, bottom=bottom, **shape)
     elif (threshold, sort, top, bottom) != ("own", "index", None, None):
@@ -215,42 +215,39 @@ def report(
         raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
     else:
         folders = found.folders if bootstrap else None
-        text = render(found.results, studies=found.studies, folders=folders, **asked, **shape)
+        known = {"by": by, "metric": metric, "baseline": baseline, "region": region}
+        text = render(found.results, studies=found.studies, folders=folders, **known, **shape)
     if plots is not None:
         from mllc.plots import make_folder
 
         make_folder(plots)
     typer.echo(text, nl=False)
     if plots is not None:
-        _draw(found, plots, label or (), asked)
+        _draw(found, by, asked, plots, label or ())
     if html is not None:
-        _write_page(found, html, bootstrap, asked)
+        _write_page(found, by, asked, html, bootstrap)
 
 
-def _draw(found: Any, folder: Path, labels: Sequence[str], asked: dict[str, Any]) -> None:
+def _draw(found: Any, by: str, asked: Any, folder: Path, labels: Sequence[str]) -> None:
     """Writes every picture that the runs allow, and says on stderr which, and why not the others."""
     from mllc.plots import figures, write
-    from mllc.report import Question
 
-    known = {**asked, "baseline": asked["baseline"] or Question.baseline}
-    drawn, missing = figures(found, **known, labels=labels)
+    drawn, missing = figures(found, by, asked, labels=labels)
     write(drawn.values(), folder)
     _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
     if missing:
         _say("nothing to draw: " + "; ".join(f"{name} ({reason})" for name, reason in missing.items()))
 
 
-def _write_page(found: Any, file: Path, bootstrap: bool, asked: dict[str, Any]) -> None:
+def _write_page(found: Any, by: str, asked: Any, file: Path, bootstrap: bool) -> None:
     """Writes the comparison as one HTML file, and says so on stderr."""
     from mllc.page.comparison import comparison_page
     from mllc.page.file import save
     from mllc.page.origin import typed
     from mllc.page.render import render
-    from mllc.report import Question
 
-    question = Question(asked["metric"], asked["baseline"] or Question.baseline, asked["region"])
     command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
-    save(file, render(comparison_page(found, question, by=asked["by"], bootstrap=bootstrap, command=command)))
+    save(file, render(comparison_page(found, asked, by=by, bootstrap=bootstrap, command=command)))
     _say(f"page: {file}")
 
 

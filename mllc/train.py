@@ -95,7 +95,7 @@ def train(replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Meas
             clock.share()
             for i, replica in enumerate(active):
                 if not replica.failure:
-                    torch.manual_seed(seed)
+                    seeding.set_seed(seed, feed.device)
                     with failing(replica):
                         losses[i] += train_step(replica, batch, feed, epoch, (epoch + (step + 0.5) / steps) / epochs)
                     clock.charge(i)

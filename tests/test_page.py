@@ -107,7 +107,7 @@ def with_environment(finished, **changes):
 def few_pictures(monkeypatch):
     """Two small pictures instead of those of the runs, which take seconds to draw."""
 
-    def figures(finished, by, metric, *, baseline, region, only):
+    def figures(finished, by, asked, *, only):
         assert finished.results
         pictures = {}
         for name in ("one", "two"):
@@ -131,7 +131,7 @@ def made(finished):
 
 def test_it_says_what_the_report_says(finished, made):
     _, page = made
-    (block,) = report.comparison(finished.results, Question())
+    (block,) = report.compared(finished.results, Question())
     lines = [line["text"] for line in page.every("tr") if "tbody" in line["parents"]]
     for row in block:
         (line,) = [line for line in lines if re.match(rf"\d*{row.name}{row.metrics['map']:.3f}", line)]

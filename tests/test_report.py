@@ -14,6 +14,7 @@ from sample_runs import figures, make
 
 from mllc import report
 from mllc.errors import ConfigError, StoreError
+from mllc.report.comparison import label
 from mllc.report.notes import notes
 
 NEEDED = {
@@ -194,6 +195,12 @@ def test_a_row_with_a_name_of_its_own_says_what_it_is():
     results.append(make(name="untuned", settings={"loss.reduction": "mean", "clip": None}))
     text = " ".join(report.render(results, width=120).split())
     assert "Rows with a name of their own: untuned is bce loss.reduction=mean clip=none." in text
+
+
+def test_rows_with_settings_that_others_lack_are_called_differently():
+    runs = [make("focal", 0, 0.3, settings={"loss.gamma": 2.0}), make("focal", 0, 0.2, settings={"loss.alpha": 2.0})]
+    names = [label(row) for row in report.rows(runs, "loss.gamma,loss.alpha") if row.runs]
+    assert names == ["2.0", "- 2.0"]
 
 
 def test_one_seed_has_no_spread():

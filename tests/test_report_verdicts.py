@@ -29,12 +29,12 @@ BETTER = [0.60, 0.61, 0.62, 0.60, 0.64, 0.60]
 
 
 def judged(results, **asked):
-    (block,) = report.comparison(results, Question(**asked))
+    (block,) = report.compared(results, Question(**asked))
     return {row.name: row for row in block if row.runs}
 
 
 def concluded(results, **asked):
-    (block,) = report.comparison(results, Question(**asked))
+    (block,) = report.compared(results, Question(**asked))
     return conclusion(block, Question(**asked))
 
 
@@ -172,7 +172,7 @@ def test_the_notes_say_what_the_design_can_reach():
 
 
 def test_every_pair_is_compared():
-    (block,) = report.comparison(runs("bce", BCE) + runs("zlpr", BETTER) + runs("focal", BCE), Question())
+    (block,) = report.compared(runs("bce", BCE) + runs("zlpr", BETTER) + runs("focal", BCE), Question())
     found = every_pair([row for row in block if row.runs], Question())
     assert len(found) == 3
     assert found["zlpr", "bce"].verdict == "better"

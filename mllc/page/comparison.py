@@ -11,7 +11,7 @@ from mllc.page.rows import comparison_table, legend
 from mllc.page.settings import budget_table, runs_table, settings_table, shared
 from mllc.plots import Picture
 from mllc.plots.gallery import critical_difference_of
-from mllc.report import comparison
+from mllc.report import compared
 from mllc.report.comparison import Row, label
 from mllc.report.conclusion import conclusion
 from mllc.report.datasets import over_data_sets, told
@@ -41,7 +41,7 @@ def comparison_page(
 
     ConfigError for a `by` or a metric that is not known; StoreError for a damaged file.
     """
-    blocks = comparison(finished.results, asked, by=by, studies=finished.studies)
+    blocks = compared(finished.results, asked, by=by, studies=finished.studies)
     folders = finished.folders if bootstrap else {}
     if len(blocks) == 1:
         (block,) = blocks
@@ -107,7 +107,7 @@ def _ranked(blocks: Sequence[Block], asked: Question) -> list[Part]:
     over = over_data_sets(blocks, asked)
     if over is None:
         return []
-    picture = critical_difference_of([{label(row): row for row in block if row.runs} for block in blocks], asked.metric)
+    picture = critical_difference_of(blocks, asked)
     return [Text(told(over, asked), "lead"), *([drawing(picture)] if isinstance(picture, Picture) else [])]
 
 

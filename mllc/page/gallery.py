@@ -21,7 +21,7 @@ def pictures_of(finished: Finished, by: str, asked: Question, prefix: str = "", 
     Their ids begin with `prefix`. StoreError for a damaged file.
     """
     kinds = list(MAKERS)[: max(2, int(share * MOST_PICTURES))]
-    found, _ = figures(finished, by, asked.metric, baseline=asked.baseline, region=asked.region, only=kinds)
+    found, _ = figures(finished, by, asked, only=kinds)
     drawn = {picture: drawing(picture, prefix) for picture in found.values()}
     sizes = {picture: len(one.svg.encode()) for picture, one in drawn.items()}
     while sum(sizes.values()) > share * MOST_BYTES:

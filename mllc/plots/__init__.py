@@ -2,7 +2,7 @@
 
     gallery   finished runs -> every picture that they allow: `figures`
     gather    what the folders of a comparison's rows hold, as plain data    folders   the files themselves
-    judged    what the statistics say of the rows                            score_curves   what every cut predicts
+    scene     what was gathered -> one comparison's pictures, with titles     score_curves   what every cut predicts
     picture   a figure with its title and caption; SVG, PNG, files           style, words   the look they share
 
 One picture a file, each a function of plain data: training_curves, intervals, verdict_matrix, threshold_curves,

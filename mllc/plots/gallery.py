@@ -1,28 +1,25 @@
 """Finished runs -> every picture that they allow, and for the others, why not."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Collection, Sequence
 
-from mllc.plots import critical_difference, judged, words
+from mllc.plots import critical_difference, words
 from mllc.plots.gather import gather
 from mllc.plots.picture import Picture
 from mllc.plots.scene import MAKERS, Scene
-from mllc.report.comparison import Row, rows
+from mllc.report import compared
+from mllc.report.comparison import Row
+from mllc.report.datasets import over_data_sets
 from mllc.report.loading import Finished
 from mllc.report.notes import title
-
-REGION = 0.005
-"""Half the width of the region of practical equivalence: half a point of a metric between 0 and 1."""
+from mllc.report.verdicts import Question
 
 
 def figures(
     finished: Finished,
     by: str = "loss",
-    metric: str = "map",
+    asked: Question = Question(),
     *,
-    baseline: str = "bce",
-    region: float = REGION,
     labels: Sequence[str] = (),
     only: Collection[str] = tuple(MAKERS),
 ) -> tuple[dict[str, Picture], dict[str, str]]:
@@ -31,33 +28,30 @@ def figures(
     A single run gets its own curves. Where the runs are of several comparisons, each has its pictures, with the name
     of its data in theirs.
 
-    baseline  the row that the others are compared with, where there is one of that name
-    region    half the width of the region of practical equivalence, in units of the metric
-    only      names of the pictures that each comparison gets
-    labels    names of those that precision and recall are drawn of; none: a head, a medium and a tail label
+    labels  names of those that precision and recall are drawn of; none: a head, a medium and a tail label
+    only    names of the pictures that each comparison gets
 
     ConfigError for a `by`, a metric or a label that is not known; StoreError for a damaged file.
     """
-    made = rows(finished.results, by, metric, finished.studies)
-    blocks = [list(block) for _, block in groupby(made, key=lambda row: row.block)]
+    blocks = compared(finished.results, asked, by=by, studies=finished.studies)
     scenes = [
-        Scene(gather(block, finished, by, metric, labels), title(block, blocks), ending, baseline, region)
+        Scene(gather(block, finished, by, asked.metric, labels), title(block, blocks), ending, asked)
         for block, ending in zip(blocks, _endings([block[0] for block in blocks]), strict=True)
     ]
     found = {name + scene.ending: make(scene) for scene in scenes for name, make in MAKERS.items() if name in only}
-    found["critical_difference"] = critical_difference_of([scene.rows for scene in scenes], metric)
+    found["critical_difference"] = critical_difference_of(blocks, asked)
     return (
         {name: picture for name, picture in found.items() if isinstance(picture, Picture)},
         {name: reason for name, reason in found.items() if isinstance(reason, str)},
     )
 
 
-def critical_difference_of(blocks: Sequence[Mapping[str, Row]], metric: str) -> Picture | str:
+def critical_difference_of(blocks: Sequence[Sequence[Row]], asked: Question) -> Picture | str:
     """The ranks of the rows, by name, over several data sets; or why there are none."""
-    found = judged.over_data_sets(blocks, metric)
+    found = over_data_sets(blocks, asked)
     if found is None:
-        return "it takes two data sets that share two rows"
-    text = f"Mean ranks by {words.spelled(metric)} on test over {found.n} data sets"
+        return "it takes several data sets, each compared once, that share two rows"
+    text = f"Mean ranks by {words.spelled(asked.metric)} on test over {found.n} data sets"
     if found.verdict:
         friedman = f"Friedman p = {found.friedman_p:.2g}; " if found.friedman_p is not None else ""
         note = f"{friedman}a bar joins rows of which no pair differs (Wilcoxon, Holm, p < 0.05)"

@@ -16,9 +16,8 @@ from mllc.plots.score_curves import ScoredRun, scored_run
 from mllc.plots.style import points_each
 from mllc.plots.threshold_curves import own_cut
 from mllc.plots.tried_settings import Tried
-from mllc.report.comparison import Row
+from mllc.report.comparison import Row, label
 from mllc.report.loading import Finished
-from mllc.report.notes import label
 from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.study import Range
@@ -185,13 +184,8 @@ class Gathered:
 
 
 def gather(block: Sequence[Row], finished: Finished, by: str, metric: str, wanted: Sequence[str] = ()) -> Gathered:
-    """The trained rows of a block, each under a name of its own."""
-    rows: dict[str, Row] = {}
-    for row in block:
-        if row.runs:
-            name = label(row)
-            rows[name if name not in rows else f"{name} ({len(rows) + 1})"] = row
-    return Gathered(rows, finished, by, metric, wanted)
+    """The trained rows of a block, by name."""
+    return Gathered({label(row): row for row in block if row.runs}, finished, by, metric, wanted)
 
 
 def _size(run: RunResult) -> int:

@@ -10,7 +10,6 @@ import numpy as np
 from mllc.monitors import MONITORS
 from mllc.plots import (
     intervals,
-    judged,
     label_frequency,
     precision_recall,
     threshold_curves,
@@ -22,6 +21,7 @@ from mllc.plots import (
 from mllc.plots.gather import Gathered
 from mllc.plots.picture import Picture
 from mllc.report.comparison import Row
+from mllc.report.verdicts import Question, every_pair, seed_values
 from mllc.wording import counted
 
 MOST_PANELS, MOST_MATRIX = 24, 40
@@ -41,8 +41,7 @@ class Scene:
     data: Gathered
     where: str
     ending: str
-    baseline: str
-    region: float
+    asked: Question
 
     @property
     def rows(self) -> Mapping[str, Row]:
@@ -68,12 +67,13 @@ class Scene:
 def comparison(scene: Scene) -> Picture | str:
     if len(scene.rows) < 2:
         return "there is one row: nothing to compare"
-    found = judged.estimates(scene.rows, scene.data.metric, scene.baseline, scene.region)
+    asked = scene.asked
+    found = [_estimate(name, row, asked.metric) for name, row in scene.rows.items()]
     known = [(row.name, row.mean) for row in found if row.mean is not None]
     if not known:
-        return f"no row has a value of {scene.data.metric}"
+        return f"no row has a value of {asked.metric}"
     caption = f" of {counted(len(found), 'row')}, from {_valued(*known[0])} to {_valued(*known[-1])}"
-    baseline = scene.baseline if scene.baseline in dict(known) else None
+    baseline = asked.baseline if asked.baseline in dict(known) else None
     if baseline:
         told = [f"{row.name} {row.verdict}" for row in found if row.verdict in ("better", "worse")]
         caption += f"; against {baseline}: {', '.join(told) or 'none is better or worse for sure'}"
@@ -83,20 +83,20 @@ def comparison(scene: Scene) -> Picture | str:
         caption,
         intervals.draw,
         found,
-        axis=words.axis(scene.data.metric, scene.first.split),
+        axis=words.axis(asked.metric, scene.first.split),
         baseline=baseline,
-        region=scene.region,
+        region=asked.region,
         bounds=(0, 1) if all(0 <= value <= 1 for row in found for value in row.values) else (-inf, inf),
     )
 
 
 def verdicts(scene: Scene) -> Picture | str:
     kept = dict(list(scene.rows.items())[:MOST_MATRIX])
-    found = judged.pairs(kept, scene.data.metric, scene.region)
+    found = {pair: one for pair, one in every_pair(list(kept.values()), scene.asked).items() if one.verdict}
     if not found:
-        return "it takes two rows with two seeds in common"
+        return "it takes two rows on test with two seeds in common"
     opposite = {"better": "worse", "worse": "better"}
-    words_of = {pair: one.verdict or "" for pair, one in found.items()}
+    words_of = {pair: str(one.verdict) for pair, one in found.items()}
     number = {word: list(words_of.values()).count(word) for word in verdict_matrix.SIGNS}
     return scene.picture(
         "verdicts",
@@ -133,7 +133,7 @@ def training(scene: Scene) -> Picture | str:
         (history,) = next(iter(histories.values()))
         return scene.picture("training_curves", title, caption, training_curves.draw_run, history, **known)
     caption = f" of {counted(len(histories), 'row')}{caption}; mean and range over seeds"
-    known |= {"baseline": scene.baseline}
+    known |= {"baseline": scene.asked.baseline}
     return scene.picture("training_curves", "Training curves", caption, training_curves.draw_rows, histories, **known)
 
 
@@ -170,7 +170,7 @@ def precision_and_recall(scene: Scene) -> Picture | str:
         precision_recall.draw,
         scene.data.scored,
         labels=labels,
-        baseline=scene.baseline,
+        baseline=scene.asked.baseline,
     )
 
 
@@ -191,7 +191,7 @@ def frequency(scene: Scene) -> Picture | str:
         {name: one.figures for name, one in found.items()},
         counts,
         axis=figure,
-        baseline=scene.baseline,
+        baseline=scene.asked.baseline,
     )
 
 
@@ -212,7 +212,7 @@ def settings(scene: Scene) -> Picture | str:
         tried,
         axis=words.axis(monitor, "val"),
         ranges=ranges,
-        baseline=scene.baseline,
+        baseline=scene.asked.baseline,
         lower_is_better=MONITORS.get(monitor) == "min",
     )
 
@@ -227,6 +227,19 @@ MAKERS: dict[str, Callable[[Scene], Picture | str]] = {
     "settings": settings,
 }
 """Name of a picture -> what makes it, or says why there is nothing to draw."""
+
+
+def _estimate(name: str, row: Row, metric: str) -> intervals.Estimate:
+    one = row.difference
+    return intervals.Estimate(
+        name=name,
+        mean=row.metrics.get(metric),
+        interval=row.interval,
+        values=tuple(seed_values(row, metric)),
+        difference=(one.mean, one.low, one.high) if one else None,
+        verdict=(one.verdict or "") if one else "",
+        mark=("†" if row.split == "val" else "") + ("!" if row.split and row.status != "done" else ""),
+    )
 
 
 def _valued(name: str, mean: float) -> str:

@@ -23,7 +23,7 @@ from mllc.statistics import Difference
 from mllc.study import Study
 from mllc.suggest import did_you_mean
 
-__all__ = ["FORMATS", "Finished", "Question", "comparison", "load", "render", "rows", "run_table"]
+__all__ = ["FORMATS", "Finished", "Question", "compared", "load", "render", "rows", "run_table"]
 
 FORMATS = ("table", "md", "csv", "json", "latex")
 FIGURES = (
@@ -61,7 +61,7 @@ def render(
     if format not in FORMATS:
         raise ConfigError(f"--format {format!r} is unknown{did_you_mean(format, FORMATS)} Known: {', '.join(FORMATS)}")
     asked = Question(metric, baseline or Question.baseline, region)
-    blocks = comparison(results, asked, by=by, studies=studies, must_have_baseline=baseline is not None)
+    blocks = compared(results, asked, by=by, studies=studies, must_have_baseline=baseline is not None)
     if format == "json":
         return json.dumps([as_dict(row) for block in blocks for row in block], indent=1, allow_nan=False) + "\n"
     if format == "csv":
@@ -76,7 +76,7 @@ def render(
     return "\n".join([*(write(block, blocks, asked) for block in blocks), *(f"{mark}{text}\n" for text in end)])
 
 
-def comparison(
+def compared(
     results: Iterable[RunResult],
     asked: Question,
     *,

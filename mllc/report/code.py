@@ -11,7 +11,7 @@ import yaml
 
 from mllc import __version__
 from mllc.errors import ConfigError, StoreError
-from mllc.report import Finished, Question, comparison
+from mllc.report import Finished, Question, compared
 from mllc.report.comparison import Row, label
 from mllc.report.conclusion import figure_name, number, span
 from mllc.report.notes import about_data
@@ -47,7 +47,7 @@ def as_code(
     """
     if format != "table":
         raise ConfigError(f"--code prints Python, and no {format}: leave --format out")
-    blocks = comparison(found.results, Question(metric), by=by, studies=found.studies)
+    blocks = compared(found.results, Question(metric), by=by, studies=found.studies)
     best = winners(blocks, found.folders, loss)
     if file is None:
         return "\n\n".join(code(winner, metric) for winner in best)

@@ -38,8 +38,8 @@ def judged(rows: Sequence[Row], asked: Question = Question()) -> list[Row]:
 
     def judge(row: Row) -> Row:
         name = label(row)
-        interval = _interval(row, asked.metric)
-        return replace(row, rank=places.get(name), interval=interval, difference=found.get(name))
+        spread = interval(seed_values(row, asked.metric))
+        return replace(row, rank=places.get(name), interval=spread, difference=found.get(name))
 
     return [judge(row) if row.runs else row for row in rows]
 
@@ -72,6 +72,13 @@ def paired_values(trained: Sequence[Row], metric: str, anchor: str) -> dict[str,
     return {name: [found[seed] for seed in sorted(common, key=str)] for name, found in values.items()}
 
 
+def seed_values(row: Row, metric: str) -> list[float]:
+    """The values whose mean the row shows, one a seed that is done; none where one of them lacks it."""
+    figures = [run.test if row.split == "test" else run.val for run in row.runs if run.status == "done"]
+    values = [value for one in figures if (value := (one or {}).get(metric)) is not None]
+    return values if len(values) == len(figures) else []
+
+
 def worst(metric: str) -> float:
     """The value that a run without any counts for."""
     return 1.0 if lower_is_better(metric) else 0.0
@@ -85,10 +92,3 @@ def _values(row: Row, metric: str) -> dict[Seed, float]:
 def _value(run: RunResult, metric: str) -> float | None:
     """On test; None where it is undefined."""
     return (run.test or {}).get(metric) if run.status == "done" else worst(metric)
-
-
-def _interval(row: Row, metric: str) -> tuple[float, float] | None:
-    """Of the mean that the row shows: over the seeds that are done."""
-    figures = [run.test if row.split == "test" else run.val for run in row.runs if run.status == "done"]
-    values = [value for one in figures if (value := (one or {}).get(metric)) is not None]
-    return interval(values) if values and len(values) == len(figures) else None

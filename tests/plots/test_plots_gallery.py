@@ -18,6 +18,7 @@ from mllc.plots.folders import read_scores
 from mllc.plots.gather import MOST_RUNS, gather
 from mllc.report import load, rows
 from mllc.report.loading import Finished
+from mllc.report.verdicts import Question
 from mllc.study import Range, Study, Try
 
 EVERY = {
@@ -36,7 +37,7 @@ def gathered(finished, metric="map", **options):
 def test_a_comparison_has_every_picture_but_that_of_several_data_sets(tmp_path):
     pictures, missing = figures(comparison(tmp_path))
     assert pictures.keys() == EVERY - {"critical_difference"}
-    assert missing == {"critical_difference": "it takes two data sets that share two rows"}
+    assert missing == {"critical_difference": "it takes several data sets, each compared once, that share two rows"}
     for name, picture in pictures.items():
         assert picture.name == name
         assert picture.caption.startswith(picture.title)
@@ -68,7 +69,7 @@ def test_one_run_has_its_own_curves(tmp_path):
 
 def test_one_seed_has_no_verdict(tmp_path):
     pictures, missing = figures(comparison(tmp_path, seeds=1))
-    assert missing["verdicts"] == "it takes two rows with two seeds in common"
+    assert missing["verdicts"] == "it takes two rows on test with two seeds in common"
     assert "none is better or worse for sure" in pictures["comparison"].caption
 
 
@@ -82,9 +83,17 @@ def test_runs_that_were_not_scored_on_test(tmp_path):
     finished = comparison(tmp_path)
     untested = [replace(run, test=None) for run in finished.results]
     pictures, missing = figures(replace(finished, results=untested))
-    assert pictures.keys() == {"comparison", "verdicts", "training_curves", "settings"}
+    assert pictures.keys() == {"comparison", "training_curves", "settings"}  # validation chose: no verdicts
     assert pictures["comparison"].title == "mAP on validation"
     assert "scored on test" in missing["precision_recall"]
+
+
+def test_seeds_of_other_splits_do_not_pair_in_pictures_either(tmp_path):
+    finished = comparison(tmp_path)
+    apart = [replace(run, data=run.data | {"split": run.name}) for run in finished.results]
+    pictures, missing = figures(replace(finished, results=apart))
+    assert pictures["comparison"].caption.endswith("against bce: none is better or worse for sure.")
+    assert missing["verdicts"] == "it takes two rows on test with two seeds in common"
 
 
 def test_a_row_whose_score_files_are_gone_is_left_out(tmp_path):
@@ -135,7 +144,7 @@ def test_several_data_sets_are_told_apart_and_ranked(tmp_path):
 @pytest.mark.slow
 def test_names_in_any_script(tmp_path):
     finished = comparison(tmp_path, names=("$a_b$", "löss 名前", "<&>"))
-    pictures, _ = figures(finished, baseline="<&>")
+    pictures, _ = figures(finished, asked=Question(baseline="<&>"))
     assert "against <&>: $a_b$ better" in pictures["comparison"].caption
     for picture in pictures.values():
         assert "löss" in picture.svg()
@@ -268,7 +277,7 @@ def test_the_command_writes_and_says_what(run_cli, tmp_path):  # noqa: F811
     assert code == 0
     assert json.loads(out)
     assert f"7 pictures in {tmp_path / 'pictures'}, each as PNG and SVG: comparison, verdicts, training_curves" in err
-    assert "nothing to draw: critical_difference (it takes two data sets that share two rows)" in err
+    assert "nothing to draw: critical_difference (it takes several data sets" in err
     files = {file.name for file in (tmp_path / "pictures").iterdir()}
     assert files == {f"{name}.{ending}" for name in EVERY - {"critical_difference"} for ending in ("png", "svg")}
 
