@@ -47,8 +47,8 @@ def weighted_bce(
     elif not isinstance(weight, Tensor):
         check_number("weight", weight, low=0, open_ends=True)
     check_number("power", power, low=0)
-    weight = weight**power
+    factor = weight**power
     if cap is not None:
         check_number("cap", cap, low=0, open_ends=True)
-        weight = weight.clamp(max=cap) if isinstance(weight, Tensor) else min(weight, cap)
-    return weight * targets * -F.logsigmoid(logits) + (1 - targets) * -F.logsigmoid(-logits)
+        factor = factor.clamp(max=cap) if isinstance(factor, Tensor) else min(factor, cap)
+    return factor * targets * -F.logsigmoid(logits) + (1 - targets) * -F.logsigmoid(-logits)
