@@ -20,7 +20,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -129,10 +128,11 @@ QUICK_CELLS = [generated(12, true, held_out=true == 3, samples=300) for true in 
 
 def measure(cell: Cell, plan: Plan, out: Path) -> dict[str, Any]:
     """Every weight on one data set: the rates chosen on validation, scored on test."""
-    started, log = time.perf_counter(), out / f"{cell.name}.log"
+    log = out / f"{cell.name}.log"
     configs = [config for form in ("each", "one") for config in to_tune(cell, plan, form, out)]
+    tuned = train(configs, log, score_test=False)
     tried: dict[Weight, list[tuple[Config, RunResult]]] = defaultdict(list)
-    for config, result in zip(configs, train(configs, log, score_test=False), strict=True):
+    for config, result in zip(configs, tuned, strict=True):
         tried[weight_of(config)].append((config, result))
     chosen = {(weight, way): best_rate(pairs, way) for weight, pairs in tried.items() for way in WAYS}
     repeated = [config | {"seed": seed} for config in chosen.values() for seed in range(plan.seeds)]
@@ -150,7 +150,7 @@ def measure(cell: Cell, plan: Plan, out: Path) -> dict[str, Any]:
             for form in ("one", "each")
             for power in plan.powers
         ],
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(sum({result.run_id: result.seconds for result in (*tuned, *scored)}.values())),
     }
 
 
@@ -213,7 +213,11 @@ def measure_all(cells: Sequence[Cell], plan: Plan, out: Path) -> list[dict[str, 
         for future in as_completed([pool.submit(measure, cell, plan, out) for cell in cells]):
             cell = future.result()
             found[cell["name"]] = cell
-            print(f"{len(found)}/{len(cells)}: {cell['name']}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{len(found)}/{len(cells)}: {cell['name']}, {cell['seconds']} s of training",
+                file=sys.stderr,
+                flush=True,
+            )
     return [found[cell.name] for cell in cells]
 
 
@@ -227,13 +231,12 @@ def atlas(folder: Path | None, names: str | None, out: str | None) -> Path:
             sys.exit(
                 f"cells={names}: the rule is made of {next(kinds)}; it is tried on {next(kinds)}; name some of both"
             )
-    about, started = machine(torch.device("cpu")), time.perf_counter()
+    about = machine(torch.device("cpu"))
     with tempfile.TemporaryDirectory() as temporary:
         found = measure_all(cells, plan, Path(out or temporary))
     for cell in found:
         cell["overrides"] = [word.replace(str(folder), "DATA") for word in cell["overrides"]]
-    seconds = round(time.perf_counter() - started, 1)
-    results = {"machine": about, "plan": asdict(plan), "seconds": seconds, "rule": fit(found), "cells": found}
+    results = {"machine": about, "plan": asdict(plan), "rule": fit(found), "cells": found}
     return write("pos_weight_atlas" if names is None else "pos_weight_atlas_part", results)
 
 

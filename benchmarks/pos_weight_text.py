@@ -10,7 +10,7 @@ HEAD = """\
 ## pos_weight_atlas.py: which positive weight, for how many labels and how many true ones?
 
 Needs a folder with the data and is not part of `make bench`: `python benchmarks/pos_weight_atlas.py FOLDER`,
-{minutes:.0f} minutes (`results/{stem}.json`).
+{minutes:.0f} core minutes of training (`results/{stem}.json`).
 
 Binary cross-entropy whose positives are weighted by a power of negatives over positives, from 0 (no weight) to 1
 (balanced). `4000x20` is generated data of 4000 labels, 20 of them true, drawn by Zipf's law (`dataset=synthetic`, 3200
@@ -41,7 +41,7 @@ def section(found: dict[str, Any], stem: str) -> str:
     """The README's section; `stem` is the name of the results file and of the picture beside it."""
     plan = found["plan"]
     head = HEAD.format(
-        minutes=found["seconds"] / 60,
+        minutes=sum(cell["seconds"] for cell in found["cells"]) / 60,
         rates=", ".join(map(str, plan["rates"])),
         tuning=plan["tuning_seeds"],
         seeds=plan["seeds"],
