@@ -10,6 +10,8 @@ import pytest
 import torch
 from test_readme import write_features, write_photos
 
+from mllc.advice import OWN_POWER, TUNED_POWER
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -130,6 +132,69 @@ def test_catalogue(script, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_pos_weight_atlas(script, tmp_path, capsys):
+    atlas = script("pos_weight_atlas")
+    found = atlas.main(["cells=quick", f"out={tmp_path / 'runs'}"])
+    (file,) = (tmp_path / "results").glob("*.json")
+    assert json.loads(file.read_text()) == found
+    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "| 12x1 | 12 | 1 |" in printed
+    assert "| 12x3 † | 12 | 3 |" in printed
+    for cell in found["cells"]:
+        forms = {form: [row for row in cell["rows"] if row["form"] == form] for form in ("one", "each")}
+        assert all([row["power"] for row in rows] == [0, 0.5, 1] for rows in forms.values())
+        none, other = (rows[0] for rows in forms.values())
+        assert none["own"] == other["own"], "without a weight both forms are the same run"
+        predicted = [row["own"]["labels_per_sample"] for row in forms["one"]]
+        assert predicted[0] < predicted[-1], "more weight predicts more"
+    again = atlas.main(["cells=quick", f"out={tmp_path / 'runs'}"])
+    assert "is done" in (tmp_path / "runs/12x1.log").read_text()
+    assert [cell["rows"] for cell in again["cells"]] == [cell["rows"] for cell in found["cells"]]
+    assert atlas.main([f"results={file}"]) == again, "an earlier results file is drawn and printed without measuring"
+
+
+def weighed(best, *, held_out=False, labels=100, mean_true=4.0, reached=0.5):
+    """A data set whose figures fall off with the distance from the power `best`, twice as fast a number a label."""
+
+    def row(form, power):
+        value = reached - {"one": 0.1, "each": 0.2}[form] * (power - best) ** 2
+        own = {"micro_f1": value, "labels_per_sample": 2.0 + 4 * power, "std": 0.01, "lr": 0.1}
+        tuned = {"micro_f1_tuned": value, "map": value, "val": reached, "std": 0.02, "lr": 0.1}
+        return {"form": form, "power": power, "own": own, "tuned": tuned}
+
+    rows = [row(form, power / 4) for form in ("one", "each") for power in range(5)]
+    about = {"name": f"best{best}", "group": "100 labels", "labels": labels, "mean_true": mean_true}
+    return {**about, "true_labels_per_sample": mean_true, "held_out": held_out, "rows": rows}
+
+
+def test_the_rule_is_made_of_what_is_not_held_out(script):
+    rule = script("pos_weight_rule")
+    made = rule.fit([weighed(0.5), weighed(0.5), weighed(1.0, held_out=True)])
+    for way in ("own", "tuned"):
+        assert made[way] == {"one": 0.5, "each": 0.5, "number": 5}, "(100 / 4 - 1)^0.5 = 4.9"
+    between = rule.fit([weighed(0.25), weighed(0.5)])["own"]["one"]
+    assert between == pytest.approx(0.375, abs=0.08)
+
+
+def test_what_a_weight_loses(script):
+    rule = script("pos_weight_rule")
+    cell = weighed(0.5)
+    for form, power, loss in (("one", 0, 0.025), ("each", 1, 0.05), ("one", 0.5, 0), ("one", 1.7, 0.025)):
+        assert rule.lost(cell, form, power, "own", "micro_f1") == pytest.approx(loss)
+    assert rule.power_of(cell, 24.0) == pytest.approx(1)
+    assert 24 ** rule.calibrated(weighed(0.5, reached=0.4)) == pytest.approx(4)
+    found = {"cells": [weighed(0.5), weighed(0.25, held_out=True), weighed(1.0, held_out=True)]}
+    found |= {"rule": rule.fit(found["cells"]), "plan": {"seeds": 5, "rates": [0.1], "powers": [0, 0.25, 0.5, 0.75, 1]}}
+    assert rule.tried(found)["no weight"]["own"] == (
+        pytest.approx((0.1 / 16 + 0.1) / 2),
+        pytest.approx(0.1),
+        "best1.0",
+    )
+    assert "0.50 | 0.75 | 1.00 | 1.25 | 1.50 |" in script("pos_weight_text").figures(found), "for each true one"
+
+
+@pytest.mark.slow
 def test_startup(script, capsys):
     startup = script("startup")
     startup.main(2)
@@ -198,6 +263,27 @@ def test_the_readmes_show_what_every_loss_does(file, script):
     names = {path.stem for path in (BENCHMARKS.parent / "conf/loss").glob("*.yaml")}
     for sweep in ("digits", "bibtex"):
         assert names <= {row["loss"] for row in found[sweep]["rows"]}
+
+
+@results("pos_weight_atlas")
+def test_the_readme_and_the_advice_are_those_of_the_atlas(file, script):
+    found = json.loads(file.read_text())
+    rule = script("pos_weight_rule")
+    assert rule.fit(found["cells"]) == found["rule"]
+    assert {way: found["rule"][way]["one"] for way in rule.WAYS} == {"own": OWN_POWER, "tuned": TUNED_POWER}
+    assert script("pos_weight_text").section(found, file.stem) in (BENCHMARKS / "README.md").read_text()
+    assert file.with_suffix(".png").exists()
+
+
+@results("pos_weight_atlas")
+def test_the_atlas_says_what_it_is_measured_for(file, script):
+    found = json.loads(file.read_text())
+    rule = script("pos_weight_rule")
+    assert len(found["cells"]) == 22
+    losses = {name: columns["own"][0] for name, columns in rule.tried(found).items()}
+    assert losses["rule, one number"] < min(losses["no weight"], losses["balanced, one number"])
+    for cell in found["cells"]:
+        assert max(rule.predicted(cell, "one").values()) < cell["labels"] / cell["mean_true"] * 0.9, "not all ones"
 
 
 REAL = list((BENCHMARKS / "results").glob("*-real_data.json"))

@@ -189,7 +189,11 @@ def test_list_tells_all_about_one(run_cli):
 def test_list_shows_the_settings_and_the_statistics_of_losses(run_cli):
     _, out, _ = run_cli("list", "losses")
     rows = {row[0]: row for row in (line.split("\t") for line in out.splitlines())}
-    assert rows["weighted_bce"][2:5] == ["weight=balanced, cap=null", "above", "label_counts, num_samples"]
+    assert rows["weighted_bce"][2:5] == [
+        "weight=balanced, power=1.0, cap=null",
+        "above",
+        "label_counts, num_samples",
+    ]
     assert rows["bce"][2:5] == ["-", "above", "-"]
 
 

@@ -1,6 +1,6 @@
 """Data: one reader a file (`NAME(**settings) -> Dataset`), and what every reader and run shares.
 
-digits arff images               the readers; conf/dataset/NAME.yaml holds their settings and defaults
+digits synthetic arff images     the readers; conf/dataset/NAME.yaml holds their settings and defaults
 arff_header arff_rows            the two parts of an ARFF file
 image_cache                      images decoded once, kept on disk as uint8
 scored score_files score_csv     anyone's scores and targets, checked; the files they come in

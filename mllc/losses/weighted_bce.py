@@ -15,6 +15,7 @@ def weighted_bce(
     targets: Tensor,
     *,
     weight: float | str | Tensor = 1.0,
+    power: float = 1.0,
     cap: float | None = None,
     label_counts: Tensor | None = None,
     num_samples: int | None = None,
@@ -28,10 +29,12 @@ def weighted_bce(
     weight           a number > 0; a tensor, one weight a label; `balanced`, negatives per positive of each label in
                      training, (S - n) / n; or `sqrt`, its square root. Both counts are taken as at least 1, so that a
                      label that is never or always true has a finite weight > 0
-    cap              the largest weight of a label, > 0; None: no limit
+    power            the exponent, >= 0, to which the weight is raised: between 0, where all weigh 1, and 1, the weight
+                     as it is; `balanced` to the power 1/2 is `sqrt`
+    cap              the largest weight of a label, > 0, after that; None: no limit
     label_counts     (labels,), positives n of each label in training; num_samples: S. For `balanced` and `sqrt`
     returns          (batch, labels), in nats
-    raises           ValueError for a weight or cap outside its domain
+    raises           ValueError for a weight, power or cap outside its domain
     source           textbook; so weighted for rare events in King and Zeng 2001, Political Analysis 9 (from memory).
                      torch's pos_weight and TensorFlow's weighted_cross_entropy_with_logits are the same
     """
@@ -43,7 +46,9 @@ def weighted_bce(
         weight = ratio.sqrt() if weight == "sqrt" else ratio
     elif not isinstance(weight, Tensor):
         check_number("weight", weight, low=0, open_ends=True)
+    check_number("power", power, low=0)
+    factor = weight**power
     if cap is not None:
         check_number("cap", cap, low=0, open_ends=True)
-        weight = weight.clamp(max=cap) if isinstance(weight, Tensor) else min(weight, cap)
-    return weight * targets * -F.logsigmoid(logits) + (1 - targets) * -F.logsigmoid(-logits)
+        factor = factor.clamp(max=cap) if isinstance(factor, Tensor) else min(factor, cap)
+    return factor * targets * -F.logsigmoid(logits) + (1 - targets) * -F.logsigmoid(-logits)

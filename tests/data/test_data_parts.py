@@ -157,7 +157,7 @@ def test_every_yaml_names_its_reader_and_settings():
     import inspect
 
     files = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
-    assert {"arff", "digits", "images"} <= {file.stem for file in files}
+    assert {"arff", "digits", "images", "synthetic"} <= {file.stem for file in files}
     for file in files:
         node = yaml.safe_load(file.read_text())
         module, _, name = node.pop("_target_").rpartition(".")

@@ -16,7 +16,7 @@ TRAITS = {"formula": "f", "source": "s", "shape": "element"}
     [
         ("focal", {"gamma": -1}, r"loss 'focal': gamma must be .* got -1"),
         ("focal", {"gama": 1}, r"loss 'focal' has no setting 'gama'; did you mean 'gamma'\? It takes: gamma, alpha"),
-        ("weighted_bce", {"num_samples": 3}, r"no setting 'num_samples'. It takes: weight, cap"),
+        ("weighted_bce", {"num_samples": 3}, r"no setting 'num_samples'. It takes: weight, power, cap"),
         ("softmax_count", {"count": 3}, r"no setting 'count'. It takes: penalty, eps"),
         ("bce", {"gamma": 2}, r"loss 'bce' has no setting 'gamma'. It takes: none"),
         ("softmax_count", {"penalty": "msee"}, "penalty must be mse or poisson or product, got 'msee'"),

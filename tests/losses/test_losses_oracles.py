@@ -120,6 +120,17 @@ def test_weighted_bce_by_label_counts():
     assert_close(weighted_bce(LOGITS, TARGETS, weight="balanced", cap=5, **given), expected)
 
 
+@pytest.mark.parametrize("power", [0, 0.25, 0.5, 1])
+def test_weighted_bce_by_a_power_of_the_weight(power):
+    given, balanced = {"label_counts": COUNTS, "num_samples": 12}, [12.0, 1 / 12, 3.0, 11.0, 7 / 5]
+    expected = elementwise(lambda z, y, c: log_loss(z, y, min(balanced[c] ** power, 2.5)))
+    assert_close(weighted_bce(LOGITS, TARGETS, weight="balanced", power=power, cap=2.5, **given), expected)
+    by_number = weighted_bce(LOGITS, TARGETS, weight=9, power=power)
+    assert_close(by_number, elementwise(lambda z, y, c: log_loss(z, y, 9**power)))
+    by_tensor = weighted_bce(LOGITS, TARGETS, weight=torch.full((5,), 9.0, dtype=torch.float64), power=power)
+    assert_close(by_number, by_tensor)
+
+
 def test_weighting_the_whole_element_where_true_is_the_same():
     assert_close(weighted_bce(LOGITS, TARGETS, weight=10), bce(LOGITS, TARGETS) * (1 + 9 * TARGETS))
 
@@ -270,6 +281,7 @@ def test_abs_kl_is_both_divergences_together():
         (weighted_bce, {"weight": "balancd"}, "balanced or sqrt"),
         (weighted_bce, {"weight": "sqrt"}, "label_counts"),
         (weighted_bce, {"weight": 2, "cap": -1}, "cap"),
+        (weighted_bce, {"weight": 2, "power": -1}, "power"),
         (focal, {"gamma": -1}, "gamma"),
         (focal, {"gamma": float("nan")}, "gamma"),
         (focal, {"gamma": "abc"}, "gamma"),
