@@ -132,6 +132,43 @@ def test_catalogue(script, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_report(script, tmp_path, monkeypatch, capsys):
+    report = script("report")
+    monkeypatch.setattr(report, "LOSSES", "bce,zlpr")
+    monkeypatch.setattr(report, "RATES", "0.01,0.1")
+    found = report.main(shlex.split("--rounds 1 --pages 1 --seeds 2 --labels 6"))
+    assert written(tmp_path) == found
+    assert found["runs"] == 8
+    assert found["seconds"].keys() == {"table", "json", "page"}
+    assert 0.05 < found["page_mb"] < 3
+    assert "| 8 runs | s |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_comparisons(script, tmp_path, monkeypatch):
+    comparisons = script("comparisons")
+    monkeypatch.setattr(comparisons, "TEN", "loss=bce,zlpr")
+    monkeypatch.setattr(comparisons, "CELLS", ["loss=bce,zlpr", "optimizer=adam,sgd", *comparisons.CELLS[2:]])
+    folder = tmp_path / "data" / "mulan" / "bibtex"
+    folder.mkdir(parents=True)
+    write_features(folder)
+    for name, place in comparisons.FILES["bibtex"].items():
+        (folder / f"{name}{Path(place).suffix}").rename(folder / place)
+    words = [f"data={tmp_path / 'data'}", "epochs=1", "tune.trials=2", "seed=range(2)"]
+    comparisons.main(["only=bibtex", *words])
+    found = comparisons.main(["only=bibtex_optimizers", *words])
+    assert written(tmp_path) == found
+    assert {"bibtex", "bibtex_optimizers", "machine"} == found.keys(), "what was not run again is kept"
+    assert {"bce", "zlpr", "all_zeros"} <= {row["name"] for row in found["bibtex"]["rows"]}
+    assert all(row["trials"] == 4 for row in found["bibtex"]["rows"] if row["status"] == "done")
+    assert "| zlpr |" in found["bibtex"]["table"]
+    head, _, *lines = found["bibtex_optimizers"]["table"].splitlines()
+    assert head == "| loss | adam | sgd |"
+    assert [line.split(" | ")[0] for line in lines] == ["| bce", "| zlpr"]
+    assert str(tmp_path) not in json.dumps(found)
+
+
+@pytest.mark.slow
 def test_pos_weight_atlas(script, tmp_path, capsys):
     atlas = script("pos_weight_atlas")
     found = atlas.main(["cells=quick", f"out={tmp_path / 'runs'}"])
