@@ -12,6 +12,7 @@ digits_optimizers, bibtex_optimizers    losses x optimizers, the learning rate t
 """
 
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -39,6 +40,9 @@ KEPT = (
     *("hamming_loss", "labels_per_sample", "true_labels_per_sample", "collapsed", "collapses"),
 )
 """Of each row of the report, for the results file."""
+
+PICTURES = {"digits": ("comparison", "f1_against_threshold")}
+"""Those of `mllc report --plots` that are kept beside the results file."""
 
 
 def comparisons(data: Path | None) -> dict[str, tuple[list[str], str]]:
@@ -85,6 +89,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     wanted = own.get("only", ",".join(sweeps)).split(",")
     about = machine(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     file = results_file("comparisons", about)
+    file.parent.mkdir(exist_ok=True)
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     for name in wanted:
         words, by = sweeps[name]
@@ -93,14 +98,21 @@ def main(arguments: list[str]) -> dict[str, Any]:
             started = time.perf_counter()
             mllc("sweep", *words, *overrides, "--by", by, f"out={out}")
             seconds = time.perf_counter() - started
+            sweep = [word.replace(own.get("data", "DATA"), "DATA") for word in (*words, *overrides)]
+            if name in found and found[name]["sweep"] == sweep:  # one that went on where it was measured less
+                seconds = max(seconds, found[name]["wall_seconds"])
             rows = json.loads(mllc("report", str(out), "--by", by, "--format", "json"))
             found[name] = {
-                "sweep": [word.replace(own.get("data", "DATA"), "DATA") for word in (*words, *overrides)],
-                "wall_seconds": round(seconds, 1),  # of this process: what was done before it is not in it
+                "sweep": sweep,
+                "wall_seconds": round(seconds, 1),
                 "training_seconds": round(sum(row["seconds"] or 0 for row in rows), 1),
                 "rows": [{key: row[key] for key in KEPT if key in row} for row in rows],
                 "table": mllc("report", str(out), "--by", by, "--format", "md") if by == "loss" else grid(rows),
             }
+            if name in PICTURES:
+                mllc("report", str(out), "--by", by, "--plots", f"{temporary}/pictures")
+                for picture in PICTURES[name]:
+                    shutil.copy(f"{temporary}/pictures/{picture}.png", f"{file.with_suffix('')}-{name}-{picture}.png")
         found["machine"] = about
         print(found[name]["table"])
         print(write("comparisons", found))

@@ -24,7 +24,7 @@ def script(monkeypatch, tmp_path):
 
 
 def written(tmp_path):
-    (file,) = (tmp_path / "results").iterdir()
+    (file,) = (tmp_path / "results").glob("*.json")
     return json.loads(file.read_text())
 
 
@@ -148,6 +148,7 @@ def test_report(script, tmp_path, monkeypatch, capsys):
 def test_comparisons(script, tmp_path, monkeypatch):
     comparisons = script("comparisons")
     monkeypatch.setattr(comparisons, "TEN", "loss=bce,zlpr")
+    monkeypatch.setattr(comparisons, "PICTURES", {"bibtex": ("comparison",)})
     monkeypatch.setattr(comparisons, "CELLS", ["loss=bce,zlpr", "optimizer=adam,sgd", *comparisons.CELLS[2:]])
     folder = tmp_path / "data" / "mulan" / "bibtex"
     folder.mkdir(parents=True)
@@ -158,6 +159,8 @@ def test_comparisons(script, tmp_path, monkeypatch):
     comparisons.main(["only=bibtex", *words])
     found = comparisons.main(["only=bibtex_optimizers", *words])
     assert written(tmp_path) == found
+    (picture,) = (tmp_path / "results").glob("*-comparisons-bibtex-comparison.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
     assert {"bibtex", "bibtex_optimizers", "machine"} == found.keys(), "what was not run again is kept"
     assert {"bce", "zlpr", "all_zeros"} <= {row["name"] for row in found["bibtex"]["rows"]}
     assert all(row["trials"] == 4 for row in found["bibtex"]["rows"] if row["status"] == "done")
