@@ -48,7 +48,7 @@ PICTURES = {"digits": ("comparison", "f1_against_threshold")}
 def comparisons(data: Path | None) -> dict[str, tuple[list[str], str]]:
     """Name -> the arguments of `mllc sweep`, and what its rows are."""
     found = {
-        "digits": (["tune.trials=10", "seed=range(6)"], "loss"),
+        "digits": (["sweep=standard", "tune.trials=10", "seed=range(6)"], "loss"),
         "digits_optimizers": ([*CELLS, *RECIPE], "loss,optimizer"),
     }
     for name, files in FILES.items() if data else ():
