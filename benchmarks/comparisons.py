@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     about = machine(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     file = results_file("comparisons", about)
     file.parent.mkdir(exist_ok=True)
-    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    found: dict[str, Any] = {}
     for name in wanted:
         words, by = sweeps[name]
         with tempfile.TemporaryDirectory() as temporary:
@@ -98,6 +98,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
             started = time.perf_counter()
             mllc("sweep", *words, *overrides, "--by", by, f"out={out}")
             seconds = time.perf_counter() - started
+            found = json.loads(file.read_text()) if file.exists() else {}  # read late: another may have added its own
             sweep = [word.replace(own.get("data", "DATA"), "DATA") for word in (*words, *overrides)]
             if name in found and found[name]["sweep"] == sweep:  # one that went on where it was measured less
                 seconds = max(seconds, found[name]["wall_seconds"])
