@@ -352,7 +352,7 @@ def test_rows_that_failed_or_were_not_tested_are_there(tmp_path):
     text, page = page_of(finished)
     assert "zlpr !" in text
     assert "DIVERGED" in text
-    assert "Diverged or failed trials" in page.one("main")["text"]
+    assert "Diverged or failed runs" in page.one("main")["text"]
 
 
 @pytest.mark.usefixtures("few_pictures")

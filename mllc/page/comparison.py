@@ -108,7 +108,7 @@ def _ranked(blocks: Sequence[Block], asked: Question) -> list[Part]:
     if over is None:
         return []
     picture = critical_difference_of(blocks, asked)
-    return [Text(told(over, asked), "lead"), *([drawing(picture)] if isinstance(picture, Picture) else [])]
+    return [Text(told(over, blocks, asked), "lead"), *([drawing(picture)] if isinstance(picture, Picture) else [])]
 
 
 def _title(blocks: Iterable[Block]) -> str:

@@ -95,7 +95,7 @@ def rows(
 def label(row: Row) -> str:
     """What a row is called: its values of `by`, with a dash for a key that it lacks but for the last ones."""
     values = list(row.group.values())
-    while values and values[-1] is None:
+    while len(values) > 1 and values[-1] is None:
         values.pop()
     return " ".join("-" if value is None else str(value) for value in values)
 

@@ -10,31 +10,34 @@ from mllc.wording import counted
 
 def conclusion(block: Sequence[Row], asked: Question) -> str:
     """Who is ahead, by how much, whether that is shown, and its scope; `block` has been judged."""
-    ranked = sorted((row for row in block if row.rank), key=lambda row: row.rank or 0)
+    tried = [row for row in block if row.runs and row.split != "val"]
+    ranked = sorted((row for row in tried if row.rank), key=lambda row: row.rank or 0)
     if not ranked:
         return "No conclusion: nothing was scored on test."
     best = ranked[0]
     value = number(best.metrics.get(asked.metric))
-    start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(ranked), 'row')}: {value}"
+    start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(tried), 'row')}: {value}"
     if best.interval:
-        start += f" ({span(best.interval)} at 95 %, {counted(len(best.runs), 'seed')})"
-    if len(ranked) == 1:
+        start += f" ({span(best.interval)} at 95 %, {_seeds(best)})"
+    if len(tried) == 1:
         return f"{start}. There is nothing to compare it with."
-    against = [row for row in ranked if row.difference]
-    if all(row.difference is None or row.difference.verdict is None for row in ranked):
-        return f"{start}. No verdict: {_why_none(ranked, against, asked.baseline)}."
+    if all(row.difference is None or row.difference.verdict is None for row in tried):
+        return f"{start}. No verdict: {_why_none(block, tried, asked.baseline)}."
     name = asked.baseline
-    if best.difference is None:
-        text = f"{start}. No row is shown to do better than {name}"
-    else:
-        text = f"{start}; {_verdict(best.difference, name)}"
     kinds: dict[str, list[str]] = {}
-    for row in against:
-        if row is not best and row.difference and row.difference.verdict:
-            kinds.setdefault(row.difference.verdict, []).append(label(row))
-    order = [kind for kind in ("better", "equivalent", "inconclusive", "worse") if kind in kinds]
+    for row in tried:
+        if row is not best and label(row) != name:
+            word = row.difference.verdict if row.difference else None
+            kinds.setdefault(word or "not comparable", []).append(label(row))
+    if best.difference and best.difference.verdict:
+        start += f"; {_verdict(best.difference, name)}"
+    elif label(best) != name:
+        start += f"; it does not compare with {name}, for they share no two seeds"
+    elif "better" not in kinds:
+        start += f". No row is shown to do better than {name}"
+    order = [kind for kind in ("better", "equivalent", "inconclusive", "worse", "not comparable") if kind in kinds]
     others = "; ".join(f"{kind}: {', '.join(kinds[kind])}" for kind in order)
-    return f"{text}." + (f" Against {name}, the other rows are {others}." if others else "") + f" {_scope(ranked)}"
+    return f"{start}." + (f" Against {name}, the other rows are {others}." if others else "") + f" {_scope(tried)}"
 
 
 def figure_name(metric: str) -> str:
@@ -73,18 +76,27 @@ def _verdict(found: Difference, name: str) -> str:
     return f"{counted(found.n, 'seed')} cannot tell it from {name} ({gap})"
 
 
-def _why_none(ranked: Sequence[Row], against: Sequence[Row], name: str) -> str:
-    if max(len(row.runs) for row in ranked) == 1:
+def _seeds(row: Row) -> str:
+    """How many seeds a row's figures are of."""
+    done = row.statuses.count("done")
+    return counted(done, "seed") if done == len(row.runs) else f"{done} of {counted(len(row.runs), 'seed')}"
+
+
+def _why_none(block: Sequence[Row], tried: Sequence[Row], name: str) -> str:
+    base = next((row for row in block if row.runs and label(row) == name), None)
+    if max(len(row.runs) for row in tried) == 1:
         return "one seed, so differences may be chance; train several, as 'seed=range(6)'"
-    if name not in map(label, ranked):
+    if base is None:
         return f"no row is called {name}; --baseline NAME holds the others against another row"
-    if against:
+    if base.split != "test":
+        return f"{name} has no figures on test; --baseline NAME holds the others against another row"
+    if any(row.difference for row in tried):
         return f"the rows share one seed with {name}; type 'seed=range(6)' for all of them"
     return f"no row has a seed and split in common with {name}"
 
 
-def _scope(ranked: Sequence[Row]) -> str:
-    tests = {run.data.get("test_split") for row in ranked for run in row.runs}
+def _scope(tried: Sequence[Row]) -> str:
+    tests = {run.data.get("test_split") for row in tried for run in row.runs}
     which = (
         "the seeds share one test set: the intervals are about training again, not about other samples"
         if len(tests) == 1
