@@ -61,6 +61,22 @@ def test_a_lower_hamming_loss_is_better():
     assert (found["zlpr"].difference.verdict, found["zlpr"].rank) == ("better", 1)
 
 
+def test_hamming_is_told_in_figures_that_can_tell():
+    results = runs("bce", BCE) + runs("zlpr", BETTER)
+    text = " ".join(report.render(results, metric="hamming_loss", width=200).split())
+    assert "zlpr .00178 ±.00003 -.00021 ±.00002 equivalent" in text
+    assert "has the best hamming_loss of 2 rows: 0.00178 (0.00174 to 0.00181 at 95 %, 6 seeds)" in text
+    assert "Every hamming_loss is smaller than the region of equivalence (0.005), so that equivalent says nothing" in text
+    assert "says nothing" not in concluded(results, metric="hamming_loss", region=0.0001)
+    assert "says nothing" not in concluded(results)
+
+
+@pytest.mark.parametrize("metric", ["labels_per_sample", "labels_skipped", "true_labels_per_sample", "map_chance"])
+def test_a_figure_that_only_describes_decides_nothing(metric):
+    with pytest.raises(ConfigError, match=f"--metric '{metric}' has no better and worse. Known: .*map, micro_f1"):
+        report.render(runs("bce", BCE), metric=metric)
+
+
 def test_a_wide_region_calls_them_equivalent():
     found = judged(runs("bce", BCE) + runs("zlpr", BETTER), region=0.2)
     assert found["zlpr"].difference.verdict == "equivalent"

@@ -6,7 +6,7 @@ from functools import partial
 from mllc.page.cells import EMPTY, SPLITS, figure, sort_key, time, whole
 from mllc.page.document import Cell, Facts, Heading, Table
 from mllc.report.comparison import Row
-from mllc.report.conclusion import figure_name, number
+from mllc.report.conclusion import decimals, figure_name, number
 from mllc.report.tables import collapse, named, ratio, three_digits
 from mllc.report.verdicts import Question
 
@@ -49,7 +49,7 @@ def _headline(block: Sequence[Row], asked: Question) -> list[Column]:
         found.append(
             (
                 Heading(f"against {base}", f"difference of {name}, paired by seed, ± half of its 95 % interval"),
-                _difference,
+                partial(_difference, asked.metric),
             )
         )
     if any(row.difference and row.difference.verdict for row in block):
@@ -94,16 +94,18 @@ def _name(key: str, row: Row) -> Cell:
 
 def _estimate(metric: str, row: Row) -> Cell:
     value = row.metrics.get(metric)
-    half = f" ± {number((row.interval[1] - row.interval[0]) / 2)}" if row.interval else ""
-    return Cell(f"{number(value)}{half}", value, "headline")
+    return Cell(_with_half(number(value, digits=decimals(metric)), row.interval, metric), value, "headline")
 
 
-def _difference(row: Row) -> Cell:
+def _difference(metric: str, row: Row) -> Cell:
     found = row.difference
     if found is None:
         return EMPTY
-    half = "" if found.low is None or found.high is None else f" ± {number((found.high - found.low) / 2)}"
-    return Cell(f"{number(found.mean, sign=True)}{half}", found.mean)
+    return Cell(_with_half(number(found.mean, True, decimals(metric)), found.interval, metric), found.mean)
+
+
+def _with_half(text: str, interval: tuple[float, float] | None, metric: str) -> str:
+    return f"{text} ± {number((interval[1] - interval[0]) / 2, digits=decimals(metric))}" if interval else text
 
 
 def _verdict(row: Row) -> Cell:

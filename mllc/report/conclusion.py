@@ -15,10 +15,11 @@ def conclusion(block: Sequence[Row], asked: Question) -> str:
     if not ranked:
         return "No conclusion: nothing was scored on test."
     best = ranked[0]
-    value = number(best.metrics.get(asked.metric))
+    digits = decimals(asked.metric)
+    value = number(best.metrics.get(asked.metric), digits=digits)
     start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(tried), 'row')}: {value}"
     if best.interval:
-        start += f" ({span(best.interval)} at 95 %, {_seeds(best)})"
+        start += f" ({span(best.interval, digits)} at 95 %, {_seeds(best)})"
     if len(tried) == 1:
         return f"{start}. There is nothing to compare it with."
     if all(row.difference is None or row.difference.verdict is None for row in tried):
@@ -30,14 +31,21 @@ def conclusion(block: Sequence[Row], asked: Question) -> str:
             word = row.difference.verdict if row.difference else None
             kinds.setdefault(word or "not comparable", []).append(label(row))
     if best.difference and best.difference.verdict:
-        start += f"; {_verdict(best.difference, name)}"
+        start += f"; {_verdict(best.difference, name, digits)}"
     elif label(best) != name:
         start += f"; it does not compare with {name}, for they share no two seeds"
     elif "better" not in kinds:
         start += f". No row is shown to do better than {name}"
     order = [kind for kind in ("better", "equivalent", "inconclusive", "worse", "not comparable") if kind in kinds]
     others = "; ".join(f"{kind}: {', '.join(kinds[kind])}" for kind in order)
-    return f"{start}." + (f" Against {name}, the other rows are {others}." if others else "") + f" {_scope(tried)}"
+    texts = [f"{start}.", *([f"Against {name}, the other rows are {others}."] if others else []), _scope(tried)]
+    values = [value for row in ranked if (value := row.metrics.get(asked.metric)) is not None]
+    if max(values, default=asked.region) < asked.region:
+        texts.append(
+            f"Every {figure_name(asked.metric)} is smaller than the region of equivalence ({asked.region:g}), so that "
+            "equivalent says nothing: type --region."
+        )
+    return " ".join(texts)
 
 
 def figure_name(metric: str) -> str:
@@ -48,27 +56,34 @@ def figure_name(metric: str) -> str:
     return "mAP" if metric == "map" else metric
 
 
-def number(value: float | None, sign: bool = False) -> str:
-    """Three decimals.
+def decimals(metric: str) -> int:
+    """How many a metric is told with: more where a thousandth is half of what predicting nothing scores.
 
+    >>> decimals("map"), decimals("hamming_loss_tuned")
+    (3, 5)
+    """
+    return 5 if metric.startswith(("hamming_loss", "element_accuracy")) else 3
+
+
+def number(value: float | None, sign: bool = False, digits: int = 3) -> str:
+    """
     >>> number(0.5), number(-0.0123, sign=True), number(None)
     ('0.500', '-0.012', '-')
     """
-    return "-" if value is None else f"{value:+.3f}" if sign else f"{value:.3f}"
+    return "-" if value is None else f"{value:{'+' * sign}.{digits}f}"
 
 
-def span(ends: tuple[float, float]) -> str:
+def span(ends: tuple[float, float], digits: int = 3) -> str:
     """
     >>> span((0.25, 0.5))
     '0.250 to 0.500'
     """
-    return f"{number(ends[0])} to {number(ends[1])}"
+    return " to ".join(number(end, digits=digits) for end in ends)
 
 
-def _verdict(found: Difference, name: str) -> str:
-    assert found.low is not None
-    assert found.high is not None
-    gap = f"{number(found.mean, sign=True)}, {number(found.low, sign=True)} to {number(found.high, sign=True)}"
+def _verdict(found: Difference, name: str, digits: int) -> str:
+    mean, low, high = (number(one, sign=True, digits=digits) for one in (found.mean, found.low, found.high))
+    gap = f"{mean}, {low} to {high}"
     if found.verdict in ("better", "worse"):
         return f"{found.verdict} than {name} ({gap}, adjusted p {found.p_holm:.2g}, {found.wins} of {found.n} seeds)"
     if found.verdict == "equivalent":

@@ -47,6 +47,10 @@ class Difference:
     verdict: Verdict | None
     narrowed: float | None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
