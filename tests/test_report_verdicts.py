@@ -66,7 +66,9 @@ def test_hamming_is_told_in_figures_that_can_tell():
     text = " ".join(report.render(results, metric="hamming_loss", width=200).split())
     assert "zlpr .00178 ±.00003 -.00021 ±.00002 equivalent" in text
     assert "has the best hamming_loss of 2 rows: 0.00178 (0.00174 to 0.00181 at 95 %, 6 seeds)" in text
-    assert "Every hamming_loss is smaller than the region of equivalence (0.005), so that equivalent says nothing" in text
+    assert (
+        "Every hamming_loss is smaller than the region of equivalence (0.005), so that equivalent says nothing" in text
+    )
     assert "says nothing" not in concluded(results, metric="hamming_loss", region=0.0001)
     assert "says nothing" not in concluded(results)
 
@@ -331,3 +333,22 @@ def test_one_seed_can_be_resampled_over_its_test_samples(tmp_path):
     (tmp_path / "zlpr/scores.safetensors").write_bytes(b"x")
     with pytest.raises(StoreError, match=r"zlpr/scores.safetensors cannot be read .* --force"):
         report.render([bce, zlpr], folders=folders | more)
+
+
+def test_the_bootstrap_takes_one_seed_and_names_who_lacks_it(tmp_path):
+    rng = np.random.default_rng(0)
+    targets = (rng.random((80, 6)) < 0.3).astype(np.uint8)
+    results, folders = [], {}
+    for name, seeds in (("bce", (0, 1, 2)), ("zlpr", (1, 2)), ("focal", (1, 2)), ("late", (0,)), ("other", (1,))):
+        for seed in seeds:
+            (tmp_path / name / str(seed)).mkdir(parents=True)
+            truth = 1 - targets if name == "other" else targets
+            scores = rng.normal(size=targets.shape).astype(np.float32)
+            run, folder = scored(tmp_path / name / str(seed), name, scores, truth, seed)
+            results, folders = [*results, run], folders | folder
+    results.append(make("focal", 0, None, status="diverged", val=None, test=None))
+    text = " ".join(report.render(results, folders=folders, width=200).split())
+    assert "bootstrap of the mAP of seed 1," in text
+    assert "zlpr " in text.partition("against bce: ")[2]
+    assert "Left out, for lack of this seed on these samples: " in text
+    assert set(text.partition("on these samples: ")[2].partition(".")[0].split(", ")) == {"late", "other"}
