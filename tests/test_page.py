@@ -138,7 +138,7 @@ def test_it_says_what_the_report_says(finished, made):
         if row.difference:
             assert f"{row.difference.mean:+.3f}" in line
             assert row.difference.verdict in line
-            assert f"{row.difference.wins} of 6" in line
+            assert f"{row.difference.p_holm:.2g}{row.difference.p_flip_holm:.2g}{row.difference.wins} of 6" in line
     lead = page.one("p", class_="lead")["text"]
     assert lead == report.conclusion.conclusion(block, Question())
     assert all(note in page.one("main")["text"] for note in report.notes.notes(block, Question()))
@@ -346,6 +346,7 @@ def test_rows_that_failed_or_were_not_tested_are_there(tmp_path):
         make("zlpr", 0, 0.6),
         make("zlpr", 1, None, **ended),
         make("focal", 0, None, **ended | {"status": "failed"}),
+        make("untested", 0, 0.7, test=None),
     ]
     results = [about(run) for run in results]
     finished = Finished(results, {run.run_id: save(tmp_path, run) for run in results})
@@ -353,6 +354,10 @@ def test_rows_that_failed_or_were_not_tested_are_there(tmp_path):
     assert "zlpr !" in text
     assert "DIVERGED" in text
     assert "Diverged or failed runs" in page.one("main")["text"]
+    runs = page.one("table", id="runs")["text"]
+    assert "mAP on test" in runs
+    assert re.search(r"untested †\s*0\s*done\s*0\.700", runs), "which is of validation, as its mark says"
+    assert "4 rows; 2 seeds; 6 runs" in text
 
 
 @pytest.mark.usefixtures("few_pictures")

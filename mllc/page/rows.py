@@ -55,7 +55,9 @@ def _headline(block: Sequence[Row], asked: Question) -> list[Column]:
     if any(row.difference and row.difference.verdict for row in block):
         words = ", ".join(f"{sign} {word}" for word, sign in SIGNS.items())
         found.append((Heading("verdict", f"against {base}: {words}", number=False), _verdict))
-        found.append((Heading("p", "of the paired t-test, adjusted for all comparisons (Holm)"), _p))
+        found.append((Heading("p", "of the paired t-test, adjusted for all comparisons (Holm)"), partial(_p, "p_holm")))
+        about = "the same of the exact sign-flip test, which does not take differences as normal"
+        found.append((Heading("p by flips", about), partial(_p, "p_flip_holm")))
         found.append((Heading("wins", f"seeds on which it is ahead of {base}"), _wins))
     if asked.metric != "map":
         found.append((Heading("mAP", "mean over labels of average precision"), partial(_metric, "map")))
@@ -84,7 +86,7 @@ def _others(block: Sequence[Row]) -> list[Column]:
             lambda row: Cell(collapse(row)),
         ),
         (Heading("trials", "that it was chosen from"), _trials),
-        (Heading("time", "training time of all its trials"), time),
+        (Heading("time", "training time of all its runs, trials and repeats"), time),
     ]
 
 
@@ -113,8 +115,8 @@ def _verdict(row: Row) -> Cell:
     return Cell(f"{SIGNS[word]} {word}", look=f"verdict {word}") if word else EMPTY
 
 
-def _p(row: Row) -> Cell:
-    p = row.difference.p_holm if row.difference else None
+def _p(which: str, row: Row) -> Cell:
+    p = getattr(row.difference, which, None)
     return EMPTY if p is None else Cell(f"{p:.2g}", p)
 
 

@@ -142,7 +142,7 @@ def _labels(row: Row) -> str:
 
 
 def _spent(row: Row) -> str:
-    """`4 38s`: how many trials the row was chosen from, and their training time."""
+    """`4 38s`: how many trials the row was chosen from, and the training time of all its runs."""
     return f"{row.tried if row.studies else row.trials} {duration(row.seconds)}" if row.runs else ""
 
 
