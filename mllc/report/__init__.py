@@ -141,7 +141,7 @@ def _csv(objects: list[dict[str, Any]]) -> str:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return " ".join(f"{key}={plain(item)}" for key, item in value.items())
-        return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        return " ".join(str(plain(item)) for item in value) if isinstance(value, list | tuple) else value
 
     names = dict.fromkeys(name for one in objects for name in one)
     buffer = io.StringIO()

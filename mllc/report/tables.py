@@ -32,7 +32,7 @@ def markdown(block: Block, blocks: Sequence[Block], asked: Question) -> str:
     """The block as a Markdown table, all baselines included."""
     kept = columns(block, asked)
     lines = [
-        [column.title.replace("\n", " ") for column in kept],
+        [_escape(column.title.replace("\n", " ")) for column in kept],
         ["--:" if column.right else ":--" for column in kept],
         *([_escape(column.cell(row)) for column in kept] for row in block),
     ]
