@@ -298,6 +298,7 @@ def test_notes_on_pairing_and_tuning():
     assert "different seeds: a: 0 1; b: 0." in said([make("a", 0), make("a", 1), make("b", 0)])
     other = make("b", 0, data={"fingerprint": "ab", "split": "other"})
     assert "Not paired: for seed 0" in said([make("a", 0), other])
+    assert "Not paired: for seed 0" in said([make("a", 0), make("a", 1), other]), "whatever else does not pair"
     assert "b: 1; a: 2." in said([make("a", lr=0.1), make("a", lr=0.2), make("b")])
     assert "fewer seeds" in said([make("a", 0, lr=0.1), make("a", 1, lr=0.1), make("a", 0, lr=0.2)])
     tuned = [make("focal", monitor="val_loss", settings={"loss.gamma": g}) for g in (1, 2)]

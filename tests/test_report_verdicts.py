@@ -138,7 +138,7 @@ def test_each_row_is_compared_over_the_seeds_that_it_shares_with_the_baseline():
     assert found["late"].difference.p_holm == pytest.approx(2 * found["late"].difference.p)
     assert (found["once"].difference.verdict, found["late"].difference.verdict) == (None, "better")
     text = concluded(results)
-    assert "once has the best mAP of 4 rows: 0.900; it does not compare with bce, for they share no two seeds." in text
+    assert "once has the best mAP of 4 rows: 0.900; it does not compare with bce, for they have no two seeds" in text
     assert "Against bce, the other rows are better: late, early." in text
     notes = " ".join(report.render(results, width=200).split())
     assert "paired t-test over 3 seeds, Holm over 2 comparisons" in notes

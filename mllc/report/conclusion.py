@@ -33,7 +33,7 @@ def conclusion(block: Sequence[Row], asked: Question) -> str:
     if best.difference and best.difference.verdict:
         start += f"; {_verdict(best.difference, name, digits)}"
     elif label(best) != name:
-        start += f"; it does not compare with {name}, for they share no two seeds"
+        start += f"; it does not compare with {name}, for they have no two seeds and splits in common"
     elif "better" not in kinds:
         start += f". No row is shown to do better than {name}"
     order = [kind for kind in ("better", "equivalent", "inconclusive", "worse", "not comparable") if kind in kinds]

@@ -82,8 +82,8 @@ def _tests(trained: Sequence[Row], asked: Question) -> str:
         return ""
     fewest, most = (of(one.n for one in found) for of in (min, max))
     least = smallest_p(most, len(found))
-    narrowed = [one.narrowed for one in (row.difference for row in trained if row.status == "done") if one]
-    narrowed = [one for one in narrowed if one is not None]
+    sound = [row.difference for row in trained if row.difference and row.status == "done"]
+    narrowed = [one.narrowed for one in sound if one.narrowed is not None]
     text = (
         f"Verdicts: paired t-test over {most if fewest == most else f'{fewest} to {most}'} seeds, Holm over "
         f"{counted(len(found), 'comparison')} with {asked.baseline}; better or worse also needs the interval to lie "
@@ -234,14 +234,17 @@ def _tuning(trained: Sequence[Row]) -> str:
 
 
 def _pairing(trained: Sequence[Row]) -> str:
+    text = ""
     if len({row.seeds for row in trained}) > 1:
         seeds = _listed(trained, lambda row: " ".join(map(str, row.seeds)))
-        return f"The rows have different seeds: {seeds}. Two rows are compared over those that both have."
+        text = f"The rows have different seeds: {seeds}. Two rows are compared over those that both have. "
     splits: dict[int, set[Any]] = {}
     for run in (run for row in trained for run in row.runs):
         splits.setdefault(run.seed, set()).add(run.data.get("split"))
     unpaired = [str(seed) for seed, found in splits.items() if len(found) > 1]
-    return f"Not paired: for seed {', '.join(unpaired)} the rows were trained on different splits." if unpaired else ""
+    if unpaired:
+        text += f"Not paired: for seed {', '.join(unpaired)} the rows were trained on different splits."
+    return text.strip()
 
 
 def _has_own_settings(row: Row) -> bool:
