@@ -16,6 +16,7 @@ from mllc import report
 from mllc.errors import ConfigError, StoreError
 from mllc.report.comparison import label
 from mllc.report.notes import notes
+from mllc.study import Range, Study, Try
 
 NEEDED = {
     *("dataset", "backbone", "loss", "optimizer", "seed", "seeds", "status", "map", "micro_f1", "macro_f1"),
@@ -230,7 +231,7 @@ def test_rows_that_do_not_compare_on_test_come_last_and_are_marked():
     assert re.search(r"^2 +partly !.* diverged 1/2 ", text, re.M)
     assert re.search(r"^ +untested †", text, re.M), "what was not scored on test has no rank"
     assert re.search(r"^ +broken .* failed ", text, re.M)
-    assert "partly: 1 of 2; broken: 2 of 2" in text
+    assert "partly: 1 of 2; broken: 2 of 2" in " ".join(text.split())
     assert "1 row not scored on test" in text
 
 
@@ -297,6 +298,7 @@ def test_notes_on_pairing_and_tuning():
     assert "different seeds: a: 0 1; b: 0." in said([make("a", 0), make("a", 1), make("b", 0)])
     other = make("b", 0, data={"fingerprint": "ab", "split": "other"})
     assert "Not paired: for seed 0" in said([make("a", 0), other])
+    assert "Not paired: for seed 0" in said([make("a", 0), make("a", 1), other]), "whatever else does not pair"
     assert "b: 1; a: 2." in said([make("a", lr=0.1), make("a", lr=0.2), make("b")])
     assert "fewer seeds" in said([make("a", 0, lr=0.1), make("a", 1, lr=0.1), make("a", 0, lr=0.2)])
     tuned = [make("focal", monitor="val_loss", settings={"loss.gamma": g}) for g in (1, 2)]
@@ -353,12 +355,23 @@ def test_csv_is_rectangular_and_agrees_with_json():
     assert "optimizer.lr=0.1" in table[0]["settings"]
 
 
+def test_a_search_in_csv_is_as_plain_as_settings_are():
+    tries = (Try(0, "x", {"optimizer.lr": 0.3}, "done", 0.5),)
+    space = {"optimizer.lr": Range(0.001, 0.3, log=True, above=1.0)}
+    about = ({"loss": "bce"}, "val_map", 7, "t", "tpe", 1)
+    study = Study("s", "bce", *about, space, tries, chosen={"optimizer.lr": 0.3}, final=(make().run_id,))
+    (line, *_) = csv.DictReader(io.StringIO(report.render([make()], studies=[study], format="csv")))
+    assert line["search"] == "trials=1 seed=7 at_edge=optimizer.lr=high"
+
+
 def test_markdown_is_a_table_with_all_baselines():
     lines = [line for line in report.render([*sweep(), make("a|b")], format="md").splitlines() if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
-    assert [name for name in ("all_zeros", "all_ones", "label_prior") if f"| {name} |" in "\n".join(lines)] != []
+    assert all(f"| {name} |" in "\n".join(lines) for name in ("all_zeros", "all_ones", "label_prior"))
     assert len(lines) == 2 + 5 + 3
     assert any(r"a\|b" in line for line in lines)
+    named = report.render([*sweep(), *(make("a|b", seed) for seed in range(3))], format="md", baseline="a|b")
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in named.splitlines() if line.startswith("|")}) == 1
 
 
 def test_latex_is_a_booktabs_tabular():

@@ -245,6 +245,7 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
     runs = finished(bad, make("focal", 1, run_id="good"))
     _, out, err = run_cli("report", runs, "--code")
     assert "(micro-F1 0.500 on test)" in out, err
+    assert "number 1 of 1 row on test, mAP 0.500, 1 of 2 seeds did not diverge or fail" in out
     status, _, err = run_cli("report", f"{runs}/{bad.run_id}", "--code")
     assert status == 2
     assert "no run of focal is done, so there is no code to copy" in err

@@ -2,7 +2,7 @@
 
 from mllc.page.document import Cell, Heading, Key
 from mllc.report.comparison import Row
-from mllc.report.conclusion import number
+from mllc.report.conclusion import decimals, number
 from mllc.report.tables import duration
 
 SPLITS = {"test": "test", "val": "validation", None: "validation"}
@@ -11,8 +11,8 @@ ROW = Heading("row", number=False)
 EMPTY = Cell("")
 
 
-def figure(value: float | None) -> Cell:
-    return Cell(number(value), value)
+def figure(value: float | None, metric: str = "") -> Cell:
+    return Cell(number(value, digits=decimals(metric)), value)
 
 
 def whole(value: int) -> Cell:

@@ -108,7 +108,7 @@ def _ranked(blocks: Sequence[Block], asked: Question) -> list[Part]:
     if over is None:
         return []
     picture = critical_difference_of(blocks, asked)
-    return [Text(told(over, asked), "lead"), *([drawing(picture)] if isinstance(picture, Picture) else [])]
+    return [Text(told(over, blocks, asked), "lead"), *([drawing(picture)] if isinstance(picture, Picture) else [])]
 
 
 def _title(blocks: Iterable[Block]) -> str:
@@ -121,5 +121,5 @@ def _about(blocks: Sequence[Block]) -> str:
     rows = [row for block in blocks for row in block if row.runs]
     parts = [counted(len(blocks), "comparison")] if len(blocks) > 1 else []
     parts += [counted(len(rows), "row"), counted(len({seed for row in rows for seed in row.seeds}), "seed")]
-    parts += [counted(sum(row.trials for row in rows), "trial")]
+    parts += [counted(sum(row.trials for row in rows), "run")]
     return "; ".join([*parts, f"{duration(sum(row.seconds for row in rows))} of training"])

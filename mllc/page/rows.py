@@ -6,7 +6,7 @@ from functools import partial
 from mllc.page.cells import EMPTY, SPLITS, figure, sort_key, time, whole
 from mllc.page.document import Cell, Facts, Heading, Table
 from mllc.report.comparison import Row
-from mllc.report.conclusion import figure_name, number
+from mllc.report.conclusion import decimals, figure_name, number
 from mllc.report.tables import collapse, named, ratio, three_digits
 from mllc.report.verdicts import Question
 
@@ -49,13 +49,15 @@ def _headline(block: Sequence[Row], asked: Question) -> list[Column]:
         found.append(
             (
                 Heading(f"against {base}", f"difference of {name}, paired by seed, ± half of its 95 % interval"),
-                _difference,
+                partial(_difference, asked.metric),
             )
         )
     if any(row.difference and row.difference.verdict for row in block):
         words = ", ".join(f"{sign} {word}" for word, sign in SIGNS.items())
         found.append((Heading("verdict", f"against {base}: {words}", number=False), _verdict))
-        found.append((Heading("p", "of the paired t-test, adjusted for all comparisons (Holm)"), _p))
+        found.append((Heading("p", "of the paired t-test, adjusted for all comparisons (Holm)"), partial(_p, "p_holm")))
+        about = "the same of the exact sign-flip test, which does not take differences as normal"
+        found.append((Heading("p by flips", about), partial(_p, "p_flip_holm")))
         found.append((Heading("wins", f"seeds on which it is ahead of {base}"), _wins))
     if asked.metric != "map":
         found.append((Heading("mAP", "mean over labels of average precision"), partial(_metric, "map")))
@@ -84,7 +86,7 @@ def _others(block: Sequence[Row]) -> list[Column]:
             lambda row: Cell(collapse(row)),
         ),
         (Heading("trials", "that it was chosen from"), _trials),
-        (Heading("time", "training time of all its trials"), time),
+        (Heading("time", "training time of all its runs, trials and repeats"), time),
     ]
 
 
@@ -94,16 +96,18 @@ def _name(key: str, row: Row) -> Cell:
 
 def _estimate(metric: str, row: Row) -> Cell:
     value = row.metrics.get(metric)
-    half = f" ± {number((row.interval[1] - row.interval[0]) / 2)}" if row.interval else ""
-    return Cell(f"{number(value)}{half}", value, "headline")
+    return Cell(_with_half(number(value, digits=decimals(metric)), row.interval, metric), value, "headline")
 
 
-def _difference(row: Row) -> Cell:
+def _difference(metric: str, row: Row) -> Cell:
     found = row.difference
     if found is None:
         return EMPTY
-    half = "" if found.low is None or found.high is None else f" ± {number((found.high - found.low) / 2)}"
-    return Cell(f"{number(found.mean, sign=True)}{half}", found.mean)
+    return Cell(_with_half(number(found.mean, True, decimals(metric)), found.interval, metric), found.mean)
+
+
+def _with_half(text: str, interval: tuple[float, float] | None, metric: str) -> str:
+    return f"{text} ± {number((interval[1] - interval[0]) / 2, digits=decimals(metric))}" if interval else text
 
 
 def _verdict(row: Row) -> Cell:
@@ -111,8 +115,8 @@ def _verdict(row: Row) -> Cell:
     return Cell(f"{SIGNS[word]} {word}", look=f"verdict {word}") if word else EMPTY
 
 
-def _p(row: Row) -> Cell:
-    p = row.difference.p_holm if row.difference else None
+def _p(which: str, row: Row) -> Cell:
+    p = getattr(row.difference, which, None)
     return EMPTY if p is None else Cell(f"{p:.2g}", p)
 
 

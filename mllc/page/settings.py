@@ -10,6 +10,7 @@ from mllc.report.conclusion import figure_name
 from mllc.report.notes import plain
 from mllc.report.tables import duration
 from mllc.study import Study
+from mllc.wording import counted
 
 
 def settings_table(name: str, trained: Sequence[Row]) -> Table:
@@ -53,14 +54,14 @@ def budget_table(name: str, trained: Sequence[Row]) -> Table:
         (ROW, lambda row: Cell(label(row))),
         (Heading("seeds"), lambda row: whole(len(row.runs))),
         (Heading("settings tried"), lambda row: whole(row.tried)),
-        (Heading("trials"), lambda row: whole(row.trials)),
+        (Heading("runs"), lambda row: whole(row.trials)),
         (Heading("diverged or failed"), lambda row: whole(row.trials_failed)),
         (Heading("training time"), time),
     ]
     if any(row.studies for row in trained):
         columns.append((Heading("search", number=False), lambda row: Cell("; ".join(map(_searched, row.studies)))))
-    trials, seconds = sum(row.trials for row in trained), sum(row.seconds for row in trained)
-    caption = f"What each row was given: {trials} trials in all, {duration(seconds)} of training"
+    runs, seconds = sum(row.trials for row in trained), sum(row.seconds for row in trained)
+    caption = f"What each row was given: {counted(runs, 'run')} in all, {duration(seconds)} of training"
     lines = [[cell(row) for _, cell in columns] for row in trained]
     return Table(name, caption, [heading for heading, _ in columns], [lines])
 
@@ -69,11 +70,11 @@ def runs_table(name: str, trained: Sequence[Row], metric: str) -> Table:
     """Every run whose figures the comparison shows."""
     lines = [
         [
-            Cell(label(row)),
+            Cell(label(row) + " †" * (row.split == "val")),
             whole(run.seed),
             Cell(run.status if run.status == "done" else run.status.upper()),
-            figure((run.test or run.val or {}).get(metric)),
-            figure(run.monitor_value),
+            figure(((run.test if row.split == "test" else run.val) or {}).get(metric), metric),
+            figure(run.monitor_value, run.monitor.removeprefix("val_")),
             Cell(f"{run.best_epoch or '-'} of {run.epochs}", run.best_epoch),
             Cell(run.collapse.get("verdict") or ""),
             Cell(duration(run.seconds), run.seconds),

@@ -98,13 +98,16 @@ def verdicts(scene: Scene) -> Picture | str:
     opposite = {"better": "worse", "worse": "better"}
     words_of = {pair: str(one.verdict) for pair, one in found.items()}
     number = {word: list(words_of.values()).count(word) for word in verdict_matrix.SIGNS}
+    names = [name for name in kept if any(name in pair for pair in found)]
+    rows = counted(len(names), "row") + (f" of {len(scene.rows)}" if len(names) < len(scene.rows) else "")
     return scene.picture(
         "verdicts",
         f"Which row is better? {scene.measured}",
-        f": of {counted(len(found), 'pair')} of rows, {number['better'] + number['worse']} differ, "
-        f"{number['equivalent']} are equivalent and {number['inconclusive']} inconclusive",
+        f": of {counted(len(found), 'pair')} of {rows}, {number['better'] + number['worse']} differ, "
+        f"{number['equivalent']} are equivalent and {number['inconclusive']} inconclusive; p is adjusted for all these "
+        "pairs, in the table for those with the baseline",
         verdict_matrix.draw,
-        [name for name in kept if any(name in pair for pair in found)],
+        names,
         words_of | {(b, a): opposite.get(word, word) for (a, b), word in words_of.items()},
         differences={(a, b): one.mean for (a, b), one in found.items()}
         | {(b, a): -one.mean for (a, b), one in found.items()},
@@ -206,7 +209,7 @@ def settings(scene: Scene) -> Picture | str:
     return scene.picture(
         "settings",
         f"{words.spelled(monitor)} on validation against each setting that was tried",
-        f": {', '.join(varied[: tried_settings.MOST_PANELS])}; {counted(sum(map(len, tried.values())), 'trial')}, the "
+        f": {', '.join(varied[: tried_settings.MOST_PANELS])}; {counted(sum(map(len, tried.values())), 'run')}, the "
         "chosen ringed",
         tried_settings.draw,
         tried,

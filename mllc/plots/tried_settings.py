@@ -17,7 +17,7 @@ MOST_PANELS = 16
 
 @dataclass(frozen=True)
 class Tried:
-    """One trial: its settings, its figure on validation (None: it diverged or failed), and whether it was chosen."""
+    """One trial: its settings, its figure on validation (None: it did not end well), and whether it was chosen."""
 
     settings: Mapping[str, Any]
     value: float | None
@@ -96,7 +96,7 @@ def draw(
     extra = [style.key("chosen", **CHOSEN)]
     extra += [style.key("end of the range searched", **END)] if any(ranges.values()) else []
     if any(trial.value is None for trials in rows.values() for trial in trials):
-        extra.append(style.key("diverged or failed", color="0.3", **FAILED))
+        extra.append(style.key("diverged, failed or pruned", color="0.3", **FAILED))
     style.legend(figure, {name: look for name, look in shown.items() if varied({name: rows[name]})}, extra)
     return figure
 

@@ -68,7 +68,7 @@ def render(
         return _csv([as_dict(row) for block in blocks for row in block])
     over = over_data_sets(blocks, asked)
     end = [over_test_samples(block, folders, asked) for block in blocks] if folders else []
-    end = [text for text in (*end, told(over, asked) if over else "") if text]
+    end = [text for text in (*end, told(over, blocks, asked) if over else "") if text]
     if format == "table":
         texts = [tables.terminal(block, blocks, asked, width=width, color=color) for block in blocks]
         return "\n".join([*texts, *(to_text([(text, "bold")], max(width, 30), color) for text in end)])
@@ -141,7 +141,7 @@ def _csv(objects: list[dict[str, Any]]) -> str:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return " ".join(f"{key}={plain(item)}" for key, item in value.items())
-        return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        return " ".join(str(plain(item)) for item in value) if isinstance(value, list | tuple) else value
 
     names = dict.fromkeys(name for one in objects for name in one)
     buffer = io.StringIO()

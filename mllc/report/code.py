@@ -13,7 +13,7 @@ from mllc import __version__
 from mllc.errors import ConfigError, StoreError
 from mllc.report import Finished, Question, compared
 from mllc.report.comparison import Row, label
-from mllc.report.conclusion import figure_name, number, span
+from mllc.report.conclusion import decimals, figure_name, number, span
 from mllc.report.notes import about_data
 from mllc.report.snippet import Snippet
 from mllc.result import RunResult
@@ -133,9 +133,11 @@ def write(found: Sequence[Winner], file: Path, metric: str = "map") -> Path:
 
 
 def _about(winner: Winner, metric: str) -> list[str]:
-    row, name = winner.row, figure_name(metric)
-    value = f"{name} {number(row.metrics.get(metric))}"
-    value += f" ({span(row.interval)} at 95 %)" if row.interval else ""
+    row, name, digits = winner.row, figure_name(metric), decimals(metric)
+    value = f"{name} {number(row.metrics.get(metric), digits=digits)}"
+    value += f" ({span(row.interval, digits)} at 95 %)" if row.interval else ""
+    done = row.statuses.count("done")
+    value += f", {done} of {counted(len(row.runs), 'seed')} did not diverge or fail" if done < len(row.runs) else ""
     if row.rank:
         place = f"number {row.rank} of {counted(winner.of, 'row')} on test, {value}"
     else:

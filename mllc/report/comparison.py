@@ -16,6 +16,9 @@ from mllc.statistics import Difference
 from mllc.study import Study
 from mllc.suggest import did_you_mean
 
+DESCRIPTIVE = ("labels_", "true_labels_", "map_chance")
+"""How figures begin that order nothing: neither their large nor their small values are better."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -76,7 +79,7 @@ def rows(
     """The rows of each comparable block, the best `metric` first, its baselines last.
 
     Rows that cannot be compared on test follow those that can: first those with a seed that diverged or failed, then
-    those not scored on test, then those without figures. ConfigError for a `metric` that no row has.
+    those not scored on test, then those without figures. ConfigError for a `metric` that no row has, or DESCRIPTIVE.
     """
     made: list[Row] = []
     for _, group in groupby(select(results, by, studies), key=lambda selected: selected.block):
@@ -84,25 +87,26 @@ def rows(
         varying = set[tuple[str, str]]().union(*(_varying(selected.trials) for selected in block))
         trained = [_row(selected, varying) for selected in block]
         made += [*sorted(trained, key=lambda row: _order(row, metric)), *_baselines(block, trained)]
-    known = {name for row in made for name in row.metrics}
+    known = sorted({name for row in made for name in row.metrics if not name.startswith(DESCRIPTIVE)})
     if known and metric not in known:
-        raise ConfigError(
-            f"--metric {metric!r} is unknown{did_you_mean(metric, sorted(known))} Known: {', '.join(sorted(known))}"
+        wrong = (
+            "has no better and worse." if metric.startswith(DESCRIPTIVE) else f"is unknown{did_you_mean(metric, known)}"
         )
+        raise ConfigError(f"--metric {metric!r} {wrong} Known: {', '.join(known)}")
     return made
 
 
 def label(row: Row) -> str:
     """What a row is called: its values of `by`, with a dash for a key that it lacks but for the last ones."""
     values = list(row.group.values())
-    while values and values[-1] is None:
+    while len(values) > 1 and values[-1] is None:
         values.pop()
     return " ".join("-" if value is None else str(value) for value in values)
 
 
 def lower_is_better(metric: str) -> bool:
     """Whether the best row has the smallest value."""
-    return metric.startswith(("hamming_loss", "never_predicted", "labels_skipped"))
+    return metric.startswith(("hamming_loss", "never_predicted"))
 
 
 def _order(row: Row, metric: str) -> tuple[int, float, str]:

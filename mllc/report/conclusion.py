@@ -10,31 +10,42 @@ from mllc.wording import counted
 
 def conclusion(block: Sequence[Row], asked: Question) -> str:
     """Who is ahead, by how much, whether that is shown, and its scope; `block` has been judged."""
-    ranked = sorted((row for row in block if row.rank), key=lambda row: row.rank or 0)
+    tried = [row for row in block if row.runs and row.split != "val"]
+    ranked = sorted((row for row in tried if row.rank), key=lambda row: row.rank or 0)
     if not ranked:
         return "No conclusion: nothing was scored on test."
     best = ranked[0]
-    value = number(best.metrics.get(asked.metric))
-    start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(ranked), 'row')}: {value}"
+    digits = decimals(asked.metric)
+    value = number(best.metrics.get(asked.metric), digits=digits)
+    start = f"{label(best)} has the best {figure_name(asked.metric)} of {counted(len(tried), 'row')}: {value}"
     if best.interval:
-        start += f" ({span(best.interval)} at 95 %, {counted(len(best.runs), 'seed')})"
-    if len(ranked) == 1:
+        start += f" ({span(best.interval, digits)} at 95 %, {_seeds(best)})"
+    if len(tried) == 1:
         return f"{start}. There is nothing to compare it with."
-    against = [row for row in ranked if row.difference]
-    if all(row.difference is None or row.difference.verdict is None for row in ranked):
-        return f"{start}. No verdict: {_why_none(ranked, against, asked.baseline)}."
+    if all(row.difference is None or row.difference.verdict is None for row in tried):
+        return f"{start}. No verdict: {_why_none(block, tried, asked.baseline)}."
     name = asked.baseline
-    if best.difference is None:
-        text = f"{start}. No row is shown to do better than {name}"
-    else:
-        text = f"{start}; {_verdict(best.difference, name)}"
     kinds: dict[str, list[str]] = {}
-    for row in against:
-        if row is not best and row.difference and row.difference.verdict:
-            kinds.setdefault(row.difference.verdict, []).append(label(row))
-    order = [kind for kind in ("better", "equivalent", "inconclusive", "worse") if kind in kinds]
+    for row in tried:
+        if row is not best and label(row) != name:
+            word = row.difference.verdict if row.difference else None
+            kinds.setdefault(word or "not comparable", []).append(label(row))
+    if best.difference and best.difference.verdict:
+        start += f"; {_verdict(best.difference, name, digits)}"
+    elif label(best) != name:
+        start += f"; it does not compare with {name}, for they have no two seeds and splits in common"
+    elif "better" not in kinds:
+        start += f". No row is shown to do better than {name}"
+    order = [kind for kind in ("better", "equivalent", "inconclusive", "worse", "not comparable") if kind in kinds]
     others = "; ".join(f"{kind}: {', '.join(kinds[kind])}" for kind in order)
-    return f"{text}." + (f" Against {name}, the other rows are {others}." if others else "") + f" {_scope(ranked)}"
+    texts = [f"{start}.", *([f"Against {name}, the other rows are {others}."] if others else []), _scope(tried)]
+    values = [value for row in ranked if (value := row.metrics.get(asked.metric)) is not None]
+    if max(values, default=asked.region) < asked.region:
+        texts.append(
+            f"Every {figure_name(asked.metric)} is smaller than the region of equivalence ({asked.region:g}), so that "
+            "equivalent says nothing: type --region."
+        )
+    return " ".join(texts)
 
 
 def figure_name(metric: str) -> str:
@@ -45,27 +56,34 @@ def figure_name(metric: str) -> str:
     return "mAP" if metric == "map" else metric
 
 
-def number(value: float | None, sign: bool = False) -> str:
-    """Three decimals.
+def decimals(metric: str) -> int:
+    """How many a metric is told with: more where a thousandth is half of what predicting nothing scores.
 
+    >>> decimals("map"), decimals("hamming_loss_tuned")
+    (3, 5)
+    """
+    return 5 if metric.startswith(("hamming_loss", "element_accuracy")) else 3
+
+
+def number(value: float | None, sign: bool = False, digits: int = 3) -> str:
+    """
     >>> number(0.5), number(-0.0123, sign=True), number(None)
     ('0.500', '-0.012', '-')
     """
-    return "-" if value is None else f"{value:+.3f}" if sign else f"{value:.3f}"
+    return "-" if value is None else f"{value:{'+' * sign}.{digits}f}"
 
 
-def span(ends: tuple[float, float]) -> str:
+def span(ends: tuple[float, float], digits: int = 3) -> str:
     """
     >>> span((0.25, 0.5))
     '0.250 to 0.500'
     """
-    return f"{number(ends[0])} to {number(ends[1])}"
+    return " to ".join(number(end, digits=digits) for end in ends)
 
 
-def _verdict(found: Difference, name: str) -> str:
-    assert found.low is not None
-    assert found.high is not None
-    gap = f"{number(found.mean, sign=True)}, {number(found.low, sign=True)} to {number(found.high, sign=True)}"
+def _verdict(found: Difference, name: str, digits: int) -> str:
+    mean, low, high = (number(one, sign=True, digits=digits) for one in (found.mean, found.low, found.high))
+    gap = f"{mean}, {low} to {high}"
     if found.verdict in ("better", "worse"):
         return f"{found.verdict} than {name} ({gap}, adjusted p {found.p_holm:.2g}, {found.wins} of {found.n} seeds)"
     if found.verdict == "equivalent":
@@ -73,18 +91,27 @@ def _verdict(found: Difference, name: str) -> str:
     return f"{counted(found.n, 'seed')} cannot tell it from {name} ({gap})"
 
 
-def _why_none(ranked: Sequence[Row], against: Sequence[Row], name: str) -> str:
-    if max(len(row.runs) for row in ranked) == 1:
+def _seeds(row: Row) -> str:
+    """How many seeds a row's figures are of."""
+    done = row.statuses.count("done")
+    return counted(done, "seed") if done == len(row.runs) else f"{done} of {counted(len(row.runs), 'seed')}"
+
+
+def _why_none(block: Sequence[Row], tried: Sequence[Row], name: str) -> str:
+    base = next((row for row in block if row.runs and label(row) == name), None)
+    if max(len(row.runs) for row in tried) == 1:
         return "one seed, so differences may be chance; train several, as 'seed=range(6)'"
-    if name not in map(label, ranked):
+    if base is None:
         return f"no row is called {name}; --baseline NAME holds the others against another row"
-    if against:
+    if base.split != "test":
+        return f"{name} has no figures on test; --baseline NAME holds the others against another row"
+    if any(row.difference for row in tried):
         return f"the rows share one seed with {name}; type 'seed=range(6)' for all of them"
     return f"no row has a seed and split in common with {name}"
 
 
-def _scope(ranked: Sequence[Row]) -> str:
-    tests = {run.data.get("test_split") for row in ranked for run in row.runs}
+def _scope(tried: Sequence[Row]) -> str:
+    tests = {run.data.get("test_split") for row in tried for run in row.runs}
     which = (
         "the seeds share one test set: the intervals are about training again, not about other samples"
         if len(tests) == 1

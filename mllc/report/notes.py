@@ -7,7 +7,7 @@ from typing import Any
 
 from mllc.report.comparison import Row, label
 from mllc.report.verdicts import Question
-from mllc.statistics import smallest_p
+from mllc.statistics import Difference, smallest_p
 from mllc.statistics.paired import ALPHA
 from mllc.study import Range, Study
 from mllc.wording import counted
@@ -67,10 +67,12 @@ def _what(trained: Sequence[Row], split: str) -> str:
     seeds = sorted({seed for row in trained for seed in row.seeds})
     monitor = trained[0].runs[0].monitor
     where = "test, scored once" if split == "test" else "VALIDATION (nothing was scored on test)"
-    if len(seeds) == 1:
-        spread = f"One seed ({seeds[0]}): no spread is known, so differences may be chance."
+    most = max(len(row.seeds) for row in trained)
+    if most == 1:
+        which = f"One seed ({seeds[0]})" if len(seeds) == 1 else "One seed a row"
+        spread = f"{which}: no spread is known, so differences may be chance."
     else:
-        spread = f"±: half of the 95 % t interval of the mean over {len(seeds)} seeds."
+        spread = f"±: half of the 95 % t interval of the mean over {most} seeds."
     return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
 
 
@@ -78,21 +80,28 @@ def _tests(trained: Sequence[Row], asked: Question) -> str:
     found = [row.difference for row in trained if row.difference and row.difference.verdict]
     if not found:
         return ""
-    n, least = found[0].n, smallest_p(found[0].n, len(found))
-    narrowed = [one.narrowed for one in found if one.narrowed is not None]
+    fewest, most = (of(one.n for one in found) for of in (min, max))
+    least = smallest_p(most, len(found))
+    sound = [row.difference for row in trained if row.difference and row.status == "done"]
+    narrowed = [one.narrowed for one in sound if one.narrowed is not None]
     text = (
-        f"Verdicts: paired t-test over {n} seeds, Holm over {counted(len(found), 'comparison')} with "
-        f"{asked.baseline}; better or worse also needs the interval to lie beyond {asked.region:g}, which is when a "
-        "difference matters, equivalent within it."
+        f"Verdicts: paired t-test over {most if fewest == most else f'{fewest} to {most}'} seeds, Holm over "
+        f"{counted(len(found), 'comparison')} with {asked.baseline}; better or worse also needs the interval to lie "
+        f"beyond {asked.region:g}, which is when a difference matters, equivalent within it. The t-test takes "
+        "differences as normal; the sign-flip test, which does not, can reach no adjusted p below "
+        f"{least:.2g} with {counted(most, 'seed')}{_by_flips(found) if least < ALPHA else ''}."
     )
-    if least >= ALPHA:
-        text += (
-            f" The t-test takes differences as normal; the sign-flip test, which does not, can reach no adjusted p "
-            f"below {least:.2g} with {n} seeds."
-        )
     if narrowed:
         text += f" Pairing by seed multiplied the spread of differences by {median(narrowed):.2f}."
     return text
+
+
+def _by_flips(found: Sequence[Difference]) -> str:
+    """How many of the rows that are better or worse the sign-flip test tells from the baseline too."""
+    p_values = [one.p_flip_holm or 0.0 for one in found if one.verdict in ("better", "worse")]
+    if not p_values:
+        return ""
+    return f", and tells {sum(p < ALPHA for p in p_values)} of the {len(p_values)} that are better or worse apart too"
 
 
 def _threshold(scored: Sequence[Row]) -> str:
@@ -136,8 +145,11 @@ def _failures(trained: Sequence[Row]) -> str:
     if not bad:
         return ""
     text = _listed(bad, lambda row: f"{row.trials_failed} of {row.trials}")
-    seeds = " !: seeds of the chosen settings are missing from its figures." if any(_partial(r) for r in bad) else ""
-    return f"Diverged or failed trials (each counted as the worst when settings were chosen): {text}.{seeds}"
+    missing = (
+        " !: seeds are missing from its figures." if any(row.split and row.status != "done" for row in bad) else ""
+    )
+    what = "Diverged or failed runs (each counts as the worst when settings are chosen and rows compared)"
+    return f"{what}: {text}.{missing}"
 
 
 def _untested(trained: Sequence[Row]) -> str:
@@ -222,17 +234,17 @@ def _tuning(trained: Sequence[Row]) -> str:
 
 
 def _pairing(trained: Sequence[Row]) -> str:
+    text = ""
     if len({row.seeds for row in trained}) > 1:
-        return "The rows have different seeds: " + _listed(trained, lambda row: " ".join(map(str, row.seeds))) + "."
+        seeds = _listed(trained, lambda row: " ".join(map(str, row.seeds)))
+        text = f"The rows have different seeds: {seeds}. Two rows are compared over those that both have. "
     splits: dict[int, set[Any]] = {}
     for run in (run for row in trained for run in row.runs):
         splits.setdefault(run.seed, set()).add(run.data.get("split"))
     unpaired = [str(seed) for seed, found in splits.items() if len(found) > 1]
-    return f"Not paired: for seed {', '.join(unpaired)} the rows were trained on different splits." if unpaired else ""
-
-
-def _partial(row: Row) -> bool:
-    return row.status in ("diverged", "failed")
+    if unpaired:
+        text += f"Not paired: for seed {', '.join(unpaired)} the rows were trained on different splits."
+    return text.strip()
 
 
 def _has_own_settings(row: Row) -> bool:

@@ -153,7 +153,7 @@ def _one(found: Finished) -> tuple[RunResult, Path]:
 def _files(folder: Path) -> tuple[list[dict[str, str]], dict[str, np.ndarray]]:
     """The rows of per_label.csv and the arrays of scores.safetensors, which belong together."""
     try:
-        with (folder / "per_label.csv").open(newline="") as stream:
+        with (folder / "per_label.csv").open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         with safe_open(folder / "scores.safetensors", "np") as tensors:
             arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from mllc.errors import ConfigError, StoreError
 from mllc.report.comparison import Row, label
 from mllc.report.conclusion import figure_name, number, span
 from mllc.report.verdicts import Question
+from mllc.result import RunResult
 from mllc.statistics import Bootstrap, bootstrap_map, bootstrap_micro_f1
 
 BOOTSTRAPS = {"map": ("scores", bootstrap_map), "micro_f1": ("decisions", bootstrap_micro_f1)}
@@ -15,41 +17,45 @@ BOOTSTRAPS = {"map": ("scores", bootstrap_map), "micro_f1": ("decisions", bootst
 
 
 def over_test_samples(block: Sequence[Row], folders: Mapping[str, Path], asked: Question) -> str:
-    """A sentence with each ranked row's difference from the baseline over resampled test samples, for the lowest seed.
+    """A sentence with each ranked row's difference from the baseline over resampled test samples, for one seed.
 
-    Empty where the baseline was not scored on test. Rows whose test samples are others are left out. ConfigError for a
-    metric that is not resampled; StoreError for scores that cannot be read.
+    It is the seed that most rows have, the lowest of several. Rows without it, or of other test samples, are named as
+    left out. Empty where the baseline was not scored on test, or nothing compares. ConfigError for a metric that is not
+    resampled; StoreError for scores that cannot be read.
     """
     if asked.metric not in BOOTSTRAPS:
         raise ConfigError(f"--bootstrap resamples {' and '.join(BOOTSTRAPS)}, not {asked.metric}: type --metric map")
-    ranked = {label(row): row for row in block if row.rank}
-    if asked.baseline not in ranked or len(ranked) < 2:
+    ranked = {label(row): {run.seed: run for run in row.runs if run.test} for row in block if row.rank}
+    baseline = ranked.pop(asked.baseline, {})
+    having = {seed: [runs[seed] for runs in ranked.values() if seed in runs] for seed in baseline}
+    if not any(having.values()):
         return ""
+    seed = min(having, key=lambda seed: (-len(having[seed]), seed))
     name, resample = BOOTSTRAPS[asked.metric]
-    base = _scores(ranked.pop(asked.baseline), folders)
+    base = _scores(baseline[seed], folders)
     found: dict[str, Bootstrap] = {}
-    for row_label, row in ranked.items():
-        mine = _scores(row, folders)
-        if mine["targets"].shape == base["targets"].shape and (mine["targets"] == base["targets"]).all():
+    for row_label, runs in ranked.items():
+        mine = _scores(runs[seed], folders) if seed in runs else {}
+        if mine and np.array_equal(mine["targets"], base["targets"]):
             found[row_label] = resample(mine[name], base["targets"], base.get("mask"), other=base[name])
     if not found:
         return ""
     first = next(iter(found.values()))
-    seed = next(iter(ranked.values())).runs[0].seed
     texts = [f"{one} {number(b.value, sign=True)} ({span((b.low, b.high))})" for one, b in found.items()]
+    left = [one for one in ranked if one not in found]
+    without = f" Left out, for lack of this seed on these samples: {', '.join(left)}." if left else ""
     return (
         f"Over test samples (paired bootstrap of the {figure_name(asked.metric)} of seed {seed}, {first.resamples} "
         f"resamples), against {asked.baseline}: {'; '.join(texts)}. That is about other samples for these trained "
-        "weights, not about training again."
+        f"weights, not about training again.{without}"
     )
 
 
-def _scores(row: Row, folders: Mapping[str, Path]) -> dict[str, Any]:
-    """scores, targets, decisions and maybe mask of a row's first run, as arrays."""
+def _scores(run: RunResult, folders: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    """scores, targets, decisions and maybe mask of a run on test."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    run = next(run for run in row.runs if run.status == "done")
     file = folders[run.run_id] / "scores.safetensors"
     try:
         return load_file(file)

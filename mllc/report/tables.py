@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from mllc.report.comparison import Row
-from mllc.report.conclusion import conclusion, figure_name, number
+from mllc.report.conclusion import conclusion, decimals, figure_name, number
 from mllc.report.grid import Column, fit, to_text
 from mllc.report.notes import notes, plain, title
 from mllc.report.verdicts import Question
@@ -32,7 +32,7 @@ def markdown(block: Block, blocks: Sequence[Block], asked: Question) -> str:
     """The block as a Markdown table, all baselines included."""
     kept = columns(block, asked)
     lines = [
-        [column.title.replace("\n", " ") for column in kept],
+        [_escape(column.title.replace("\n", " ")) for column in kept],
         ["--:" if column.right else ":--" for column in kept],
         *([_escape(column.cell(row)) for column in kept] for row in block),
     ]
@@ -64,7 +64,7 @@ def columns(block: Block, asked: Question) -> list[Column[Row]]:
         found.append(Column(key, partial(named, key), right=False, wrap=12))
     found.append(Column(figure_name(asked.metric).replace("_", "\n", 1), _with_interval(asked.metric)))
     if any(row.difference for row in block):
-        found.append(Column(f"against\n{asked.baseline}", _difference, drop=5))
+        found.append(Column(f"against\n{asked.baseline}", _difference(asked.metric), drop=5))
         if any(row.difference and row.difference.verdict for row in block):
             found.append(Column("verdict", _verdict, right=False, drop=1))
     if asked.metric != "map":
@@ -104,21 +104,19 @@ def duration(seconds: float) -> str:
 
 def _with_interval(metric: str) -> Callable[[Row], str]:
     """`.951 ±.012`: the mean, and half of its 95 % interval."""
-
-    def cell(row: Row) -> str:
-        value = short(row.metrics.get(metric))
-        return f"{value} ±{short((row.interval[1] - row.interval[0]) / 2)}" if row.interval else value
-
-    return cell
+    return lambda row: _estimate(row.metrics.get(metric), row.interval, decimals(metric))
 
 
-def _difference(row: Row) -> str:
+def _difference(metric: str) -> Callable[[Row], str]:
     """`+.645 ±.110`: the mean difference, and half of its 95 % interval."""
-    found = row.difference
-    if found is None:
-        return ""
-    half = f" ±{short((found.high - found.low) / 2)}" if found.low is not None and found.high is not None else ""
-    return f"{short(found.mean, sign=True)}{half}"
+    return lambda row: (
+        _estimate(row.difference.mean, row.difference.interval, decimals(metric), sign=True) if row.difference else ""
+    )
+
+
+def _estimate(value: float | None, interval: tuple[float, float] | None, digits: int, sign: bool = False) -> str:
+    half = f" ±{short((interval[1] - interval[0]) / 2, digits=digits)}" if interval else ""
+    return short(value, sign, digits) + half
 
 
 def _verdict(row: Row) -> str:
@@ -144,7 +142,7 @@ def _labels(row: Row) -> str:
 
 
 def _spent(row: Row) -> str:
-    """`4 38s`: how many trials the row was chosen from, and their training time."""
+    """`4 38s`: how many trials the row was chosen from, and the training time of all its runs."""
     return f"{row.tried if row.studies else row.trials} {duration(row.seconds)}" if row.runs else ""
 
 
@@ -161,13 +159,13 @@ def three_digits(value: float) -> str:
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
-def short(value: float | None, sign: bool = False) -> str:
-    """Three decimals, without the zero before the point.
+def short(value: float | None, sign: bool = False, digits: int = 3) -> str:
+    """Without the zero before the point.
 
     >>> short(0.5), short(-0.25, sign=True), short(1.0), short(None)
     ('.500', '-.250', '1.000', '-')
     """
-    return number(value, sign).replace("0.", ".", 1) if value is None or abs(value) < 0.9995 else number(value, sign)
+    return re.sub(r"^([+-]?)0\.", r"\1.", number(value, sign, digits))
 
 
 def named(key: str, row: Row) -> str:

@@ -1,11 +1,14 @@
 """Which rows of a comparison differ, and by how much: each against the baseline, over the seeds that pair."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
+from statistics import fmean
+from typing import TypeVar
 
 from mllc.report.comparison import Row, label, lower_is_better
 from mllc.result import RunResult
-from mllc.statistics import Difference, compare, interval, pairwise
+from mllc.statistics import Difference, interval, paired
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Question:
     region: float = 0.005
 
 
+Key = TypeVar("Key", bound=Hashable)
+
 Seed = tuple[int, str | None]
 """A repeat and the split it was made on: what two runs must share to be a pair."""
 
@@ -30,7 +35,8 @@ def judged(rows: Sequence[Row], asked: Question = Question()) -> list[Row]:
     """The rows of one block with their rank, the interval of their mean, and their difference from the baseline.
 
     Only figures on test are ranked and compared. A seed that diverged or failed enters with the worst value that the
-    metric has. Seeds pair if all compared rows have them, on the same split.
+    metric has, and so do all seeds of a row that has no other. Two rows pair over the seeds that both have, on the
+    same split.
     """
     trained = [row for row in rows if row.runs]
     found = differences(trained, asked)
@@ -46,30 +52,21 @@ def judged(rows: Sequence[Row], asked: Question = Question()) -> list[Row]:
 
 def differences(trained: Sequence[Row], asked: Question) -> dict[str, Difference]:
     """Label -> difference from the baseline, of the rows that have seeds in common with it."""
-    values = paired_values(trained, asked.metric, asked.baseline)
-    lower = lower_is_better(asked.metric)
-    return compare(values, asked.baseline, region=asked.region, lower_is_better=lower) if values else {}
+    base = next((row for row in trained if label(row) == asked.baseline and row.split == "test"), None)
+    if base is None:
+        return {}
+    return _compared({label(row): (row, base) for row in trained if row is not base}, asked)
 
 
 def every_pair(trained: Sequence[Row], asked: Question) -> dict[tuple[str, str], Difference]:
-    """(label, label) -> difference of the first from the second, of all rows that pair with the first of all."""
-    values = paired_values(trained, asked.metric, label(trained[0])) if trained else {}
-    lower = lower_is_better(asked.metric)
-    return pairwise(values, region=asked.region, lower_is_better=lower) if values else {}
+    """(label, label) -> difference of the first from the second, of all rows that have seeds in common."""
+    return _compared({(label(one), label(other)): (one, other) for one, other in combinations(trained, 2)}, asked)
 
 
-def paired_values(trained: Sequence[Row], metric: str, anchor: str) -> dict[str, list[float]]:
-    """Label -> its value for each seed that all rows share; of rows that share none with the row `anchor`, nothing.
-
-    Empty where the anchor has no figures on test, or where nothing pairs.
-    """
-    values = {label(row): _values(row, metric) for row in trained if row.split == "test"}
-    wanted = values.get(anchor, {}).keys()
-    values = {name: found for name, found in values.items() if found.keys() & wanted}
-    common = set(wanted).intersection(*(found.keys() for found in values.values()))
-    if not common or len(values) < 2:
-        return {}
-    return {name: [found[seed] for seed in sorted(common, key=str)] for name, found in values.items()}
+def mean_of_all_seeds(row: Row, metric: str) -> float | None:
+    """The mean on test over the row's seeds, those that diverged or failed among them; None where a seed has none."""
+    values = _values(row, metric)
+    return fmean(values.values()) if values and len(values) == len(row.runs) else None
 
 
 def seed_values(row: Row, metric: str) -> list[float]:
@@ -84,11 +81,24 @@ def worst(metric: str) -> float:
     return 1.0 if lower_is_better(metric) else 0.0
 
 
+def _compared(pairs: Mapping[Key, tuple[Row, Row]], asked: Question) -> dict[Key, Difference]:
+    """The pairs that have seeds in common, unless neither row has a figure."""
+    shared: dict[Key, tuple[list[float], list[float]]] = {}
+    for key, rows in pairs.items():
+        one, other = (_values(row, asked.metric) for row in rows)
+        seeds = sorted(one.keys() & other.keys(), key=str)
+        if seeds and "test" in (row.split for row in rows):
+            shared[key] = [one[seed] for seed in seeds], [other[seed] for seed in seeds]
+    return paired(shared, region=asked.region, lower_is_better=lower_is_better(asked.metric))
+
+
 def _values(row: Row, metric: str) -> dict[Seed, float]:
+    """On test, without the seeds on which the figure is undefined; nothing for a row that was scored on validation."""
+    if row.split == "val":
+        return {}
     found = {(run.seed, run.data.get("split")): _value(run, metric) for run in row.runs}
     return {seed: value for seed, value in found.items() if value is not None}
 
 
 def _value(run: RunResult, metric: str) -> float | None:
-    """On test; None where it is undefined."""
     return (run.test or {}).get(metric) if run.status == "done" else worst(metric)

@@ -12,7 +12,7 @@ scipy.stats, which takes a second to import, is imported where it is called.
 from mllc.statistics.across import Across, across, smallest_wilcoxon_p
 from mllc.statistics.bootstrap import Bootstrap, bootstrap_map, bootstrap_mean, bootstrap_micro_f1
 from mllc.statistics.corrections import fdr, holm
-from mllc.statistics.paired import Difference, Verdict, compare, interval, judge, pairwise
+from mllc.statistics.paired import Difference, Verdict, compare, interval, judge, paired, pairwise
 from mllc.statistics.sign_flips import sign_flip_p, smallest_p
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "holm",
     "interval",
     "judge",
+    "paired",
     "pairwise",
     "sign_flip_p",
     "smallest_p",

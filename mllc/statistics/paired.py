@@ -47,6 +47,10 @@ class Difference:
     verdict: Verdict | None
     narrowed: float | None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -105,19 +109,7 @@ def judge(differences: np.ndarray, *, region: float, lower_is_better: bool = Fal
 
     spread being the standard deviation of the differences, in regions.
     """
-    mean, error = mean_and_error(differences)
-    seeds = differences.shape[-1]
-    half = stdtrit(seeds - 1, 0.975) * error
-    low, high = mean - half, mean + half
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * stdtr(seeds - 1, -abs(mean / error))
-    p = np.where(error > 0, p, np.where(mean == 0, 1.0, 2.0 ** (1 - seeds)))
-    p_holm = holm(p)
-    above, below = (p_holm < ALPHA) & (low > region), (p_holm < ALPHA) & (high < -region)
-    better, worse = (below, above) if lower_is_better else (above, below)
-    same = (low >= -region) & (high <= region)
-    verdict = np.select([better, worse, same], ["better", "worse", "equivalent"], "inconclusive")
-    return Judged(mean, low, high, p, p_holm, verdict)
+    return _judged(*_t_test(differences), region, lower_is_better)
 
 
 def compare(
@@ -138,7 +130,7 @@ def compare(
     if baseline not in rows:
         raise ConfigError(f"baseline {baseline!r} is not among what is compared: {', '.join(map(repr, rows))}")
     pairs = {name: (row, rows[baseline]) for name, row in rows.items() if name != baseline}
-    return _differences(pairs, region, lower_is_better)
+    return paired(pairs, region=region, lower_is_better=lower_is_better)
 
 
 def pairwise(
@@ -150,7 +142,52 @@ def pairwise(
     """
     rows = aligned(values, "seed")
     pairs = {(one, other): (rows[one], rows[other]) for one, other in combinations(rows, 2)}
-    return _differences(pairs, region, lower_is_better)
+    return paired(pairs, region=region, lower_is_better=lower_is_better)
+
+
+def paired(
+    pairs: Mapping[Key, tuple[ArrayLike, ArrayLike]], *, region: float, lower_is_better: bool = False
+) -> dict[Key, Difference]:
+    """Each pair of groups over seeds of its own: first minus second; Holm over the pairs of two seeds or more.
+
+    Errors as for `compare`, and ValueError for a pair of different lengths.
+
+    >>> found = paired({"zlpr": ([0.6, 0.7], [0.5, 0.5]), "focal": ([0.4], [0.5])}, region=0.005)
+    >>> found["zlpr"].n, found["focal"].n, found["focal"].verdict
+    (2, 1, None)
+    """
+    if not 0 <= region < np.inf:
+        raise ConfigError(f"the region of equivalence is {region}; it is 0 or more, in units of the metric")
+    rows = {
+        key: tuple(aligned({"first": one, "second": other}, "seed").values()) for key, (one, other) in pairs.items()
+    }
+    several = {key: one - other for key, (one, other) in rows.items() if one.size > 1}
+    mean, low, high, p = np.array([_t_test(differences) for differences in several.values()]).reshape(-1, 4).T
+    judged = _judged(mean, low, high, p, region, lower_is_better)
+    flips = [sign_flip_p(differences) for differences in several.values()]
+    flips_holm = holm(flips)
+    places = {key: place for place, key in enumerate(several)}
+    found: dict[Key, Difference] = {}
+    for key, (one, other) in rows.items():
+        ahead = one < other if lower_is_better else one > other
+        known = {"mean": float((one - other).mean()), "n": one.size, "wins": int(ahead.sum())}
+        if key not in several:
+            nothing = dict.fromkeys(("low", "high", "p", "p_holm", "p_flip", "p_flip_holm", "verdict", "narrowed"))
+            found[key] = Difference(**known, **nothing)
+            continue
+        i, unpaired = places[key], float(np.sqrt(one.var(ddof=1) + other.var(ddof=1)))
+        found[key] = Difference(
+            **known,
+            low=float(judged.low[i]),
+            high=float(judged.high[i]),
+            p=float(judged.p[i]),
+            p_holm=float(judged.p_holm[i]),
+            p_flip=flips[i],
+            p_flip_holm=float(flips_holm[i]),
+            verdict=cast(Verdict, str(judged.verdict[i])),
+            narrowed=float(several[key].std(ddof=1)) / unpaired if unpaired else None,
+        )
+    return found
 
 
 def aligned(values: Mapping[str, ArrayLike], per: str) -> dict[str, np.ndarray]:
@@ -177,40 +214,22 @@ def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(-1), np.where(np.ptp(values, -1) > 1e-10 * abs(values).max(-1), error, 0.0)
 
 
-def _differences(
-    pairs: Mapping[Key, tuple[np.ndarray, np.ndarray]], region: float, lower_is_better: bool
-) -> dict[Key, Difference]:
-    if not 0 <= region < np.inf:
-        raise ConfigError(f"the region of equivalence is {region}; it is 0 or more, in units of the metric")
-    if not pairs:
-        return {}
-    ones, others = (np.stack(side) for side in zip(*pairs.values(), strict=True))
-    differences = ones - others
-    seeds = differences.shape[1]
-    wins = ((differences < 0) if lower_is_better else (differences > 0)).sum(1).tolist()
-    if seeds < 2:
-        nothing = dict.fromkeys(("low", "high", "p", "p_holm", "p_flip", "p_flip_holm", "verdict", "narrowed"))
-        return {
-            key: Difference(mean=float(differences[i, 0]), n=seeds, wins=wins[i], **nothing)
-            for i, key in enumerate(pairs)
-        }
-    found = judge(differences, region=region, lower_is_better=lower_is_better)
-    flips = [sign_flip_p(row) for row in differences]
-    flips_holm = holm(flips)
-    unpaired = np.sqrt(ones.var(1, ddof=1) + others.var(1, ddof=1))
-    return {
-        key: Difference(
-            mean=float(found.mean[i]),
-            low=float(found.low[i]),
-            high=float(found.high[i]),
-            n=seeds,
-            wins=wins[i],
-            p=float(found.p[i]),
-            p_holm=float(found.p_holm[i]),
-            p_flip=flips[i],
-            p_flip_holm=float(flips_holm[i]),
-            verdict=cast(Verdict, str(found.verdict[i])),
-            narrowed=float(differences[i].std(ddof=1) / unpaired[i]) if unpaired[i] else None,
-        )
-        for i, key in enumerate(pairs)
-    }
+def _t_test(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, ends of its 95 % interval, and p, over the last axis."""
+    mean, error = mean_and_error(differences)
+    seeds = differences.shape[-1]
+    half = stdtrit(seeds - 1, 0.975) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * stdtr(seeds - 1, -abs(mean / error))
+    return mean, mean - half, mean + half, np.where(error > 0, p, np.where(mean == 0, 1.0, 2.0 ** (1 - seeds)))
+
+
+def _judged(
+    mean: np.ndarray, low: np.ndarray, high: np.ndarray, p: np.ndarray, region: float, lower_is_better: bool
+) -> Judged:
+    p_holm = holm(p)
+    above, below = (p_holm < ALPHA) & (low > region), (p_holm < ALPHA) & (high < -region)
+    better, worse = (below, above) if lower_is_better else (above, below)
+    same = (low >= -region) & (high <= region)
+    verdict = np.select([better, worse, same], ["better", "worse", "equivalent"], "inconclusive")
+    return Judged(mean, low, high, p, p_holm, verdict)

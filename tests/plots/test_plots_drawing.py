@@ -386,7 +386,7 @@ def test_settings_that_vary_within_a_row_have_a_panel():
     assert rings[0] == [1.0, 1.0]
     assert gamma.get_xlabel() == "gamma"
     legend = [text.get_text() for text in figure.legends[0].texts]
-    assert legend == ["a", "b", "chosen", "diverged or failed"], "c tried nothing"
+    assert legend == ["a", "b", "chosen", "diverged, failed or pruned"], "c tried nothing"
 
 
 def test_a_row_may_have_trials_of_several_losses_and_of_none_that_ended():

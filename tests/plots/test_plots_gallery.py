@@ -48,10 +48,10 @@ def test_the_captions_tell_what_is_seen(tmp_path):
     captions = {name: picture.caption for name, picture in figures(comparison(tmp_path))[0].items()}
     assert captions["comparison"].startswith("mAP on test of 2 rows, from zlpr (0.9")
     assert captions["comparison"].endswith("against bce: zlpr better.")
-    assert "1 pair of rows, 1 differ" in captions["verdicts"]
+    assert "1 pair of 2 rows, 1 differ" in captions["verdicts"]
     assert "(2.00 are true)" in captions["training_curves"]
     assert "label_0 (" in captions["precision_recall"]
-    assert "optimizer.lr; 12 trials, the chosen ringed" in captions["settings"]
+    assert "optimizer.lr; 12 runs, the chosen ringed" in captions["settings"]
 
 
 def test_one_run_has_its_own_curves(tmp_path):
@@ -94,6 +94,14 @@ def test_seeds_of_other_splits_do_not_pair_in_pictures_either(tmp_path):
     pictures, missing = figures(replace(finished, results=apart))
     assert pictures["comparison"].caption.endswith("against bce: none is better or worse for sure.")
     assert missing["verdicts"] == "it takes two rows on test with two seeds in common"
+
+
+def test_the_matrix_says_of_which_rows_it_is_and_what_it_adjusts_for(tmp_path):
+    found = comparison(tmp_path, names=("zlpr", "bce", "focal"), lrs=(0.1,))
+    apart = [replace(run, data=run.data | {"split": "other"}) if run.name == "focal" else run for run in found.results]
+    pictures, _ = figures(replace(found, results=apart))
+    assert "of 1 pair of 2 rows of 3, " in pictures["verdicts"].caption
+    assert "p is adjusted for all these pairs, in the table for those with" in pictures["verdicts"].caption
 
 
 def test_a_row_whose_score_files_are_gone_is_left_out(tmp_path):
