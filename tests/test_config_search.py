@@ -183,6 +183,13 @@ def test_presets():
     assert demo[0].seeds == (5,)
 
 
+def test_the_rows_of_a_preset_do_not_stand_in_the_way_of_the_losses_that_one_names():
+    _, (search,), fixed = expanded("loss=focal", "loss.gamma=3", preset="standard")
+    assert (search.start["loss"]["gamma"], search.start["optimizer"]["name"], fixed) == (3.0, "sgd", [])
+    _, _, fixed = expanded("loss=bce", preset="standard")
+    assert {conf["name"] for conf in fixed} == {"untuned", "prior_bias"}
+
+
 def test_without_trials_it_is_an_ordinary_sweep():
     overrides = ["loss=bce", "optimizer.lr=0.1,0.2"]
     for more in ([], ["tune.trials=0"]):

@@ -11,7 +11,7 @@ from typing import Any
 from mllc.config import catalogue, settings
 from mllc.config.checks import allowed, check_config
 from mllc.config.composer import Composer, Config, composer, in_trial
-from mllc.config.presets import key_of, merge, preset_blocks, preset_parts
+from mllc.config.presets import key_of, merge
 from mllc.config.ranges import SEARCHED_GROUPS, choices, declared, interval
 from mllc.config.settings import NotAllowed
 from mllc.errors import ConfigError
@@ -93,8 +93,8 @@ def expand_tuned(
         tune = tune_settings([text for text in overrides if _is_tune(text)], hydra)
         name, own = hydra.preset([text for text in overrides if not _is_tune(text)], preset)
         if not tune.trials:
-            return tune, [], hydra.configs(preset_blocks(name, own, config_dir) if name else [own])
-        grid, rows = preset_parts(name, own, config_dir) if name else (merge(own), [])
+            return tune, [], hydra.configs(hydra.blocks(name, own))
+        grid, rows = hydra.parts(name, own)
         found = _searches([one for one in grid if one != "optimizer.lr=rates"], tune, by, hydra)
         searches = [search for search in found if search.space]
         if not searches:
@@ -117,7 +117,8 @@ def tune_settings(overrides: Sequence[str], hydra: Composer) -> Tune:
     content = catalogue.read(catalogue.tune_file())
     types = content["traits"]["types"]
     known = [f"tune.{name}" for name in types]
-    for text in merge(overrides):
+    overrides = merge(overrides)
+    for text in overrides:
         key = key_of(text)
         if key not in known:
             raise ConfigError(f"'{key}' is not a setting{did_you_mean(key, known)} Known: {', '.join(known)}")
@@ -129,7 +130,7 @@ def tune_settings(overrides: Sequence[str], hydra: Composer) -> Tune:
         except NotAllowed as error:
             hint = did_you_mean(str(value), settings.words(types[name]))
             raise ConfigError(f"{text} is not allowed: type {error}{hint}") from None
-    if overrides and not content["trials"] and merge(overrides) != ["tune.trials=0"]:
+    if overrides and not content["trials"] and overrides != ["tune.trials=0"]:
         raise ConfigError(f"{overrides[0]} says how to search, but not how long: type tune.trials=20 as well")
     return Tune(**{name: content[name] for name in types})
 
