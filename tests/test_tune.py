@@ -312,6 +312,13 @@ class TestWhateverBecomesOfTrials:
         with pytest.raises(ConfigError, match=r"loss 'moody' .*in no mood"):
             tuned(tmp_path / "out", "loss=moody", "loss.mood=0.9", "tune.trials=2", **own)
 
+    def test_a_first_trial_that_was_drawn_may_fail_as_any_other(self, own, tmp_path):
+        """Only the YAMLs' own values, which a typed range may leave out, should go."""
+        overrides = ("loss=moody", "loss.mood=interval(0.55,1)", "tune.trials=2", "tune.sampler=random", "seed=0")
+        out = tmp_path / "out"
+        _, (study,) = tuned(out, *overrides, "tune.seed=22", **own)
+        assert (study.tries[0].run_id, statuses(study)) == ("", ["failed", "done", "failed"])
+
     def test_cut_off_in_the_midst_of_failures(self, own, tmp_path):
         overrides = ("loss=moody", "tune.trials=5", "tune.at_once=2", "tune.sampler=random", "epochs=2")
         tuned(tmp_path / "whole", *overrides, **own)
