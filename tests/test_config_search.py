@@ -121,6 +121,12 @@ def test_several_values_are_choices_unless_they_are_compared():
     assert all("loss.gamma" not in search.space for search in compared)
 
 
+def test_what_is_compared_is_not_searched():
+    search = only("loss=focal", by=("loss", "loss.gamma"))
+    assert search.space.keys() == {"optimizer.lr", "optimizer.weight_decay", "loss.alpha"}
+    assert search.start["loss"]["gamma"] == 2.0
+
+
 def test_an_interval_replaces_what_is_declared_and_keeps_its_scale():
     space = only(
         "loss=focal", "optimizer.lr=interval(0.001,0.1)", "loss.gamma=interval(1,2)", "clip=interval(1,5)"
@@ -201,7 +207,7 @@ STANDARD = {"bce", "weighted_bce", "focal", "asymmetric", "zlpr", "softmax_ce", 
 
 REFUSED = {
     "tune.trails=3": r"'tune.trails' is not a setting; did you mean 'tune.trials'\? Known: tune.trials, tune.seed",
-    "tune=3": r"'tune' is not a setting",
+    "tune=3": r"tune=3 sets none of tune.trials, .*: type tune.trials=20",
     "tune.trials=-1": r"tune.trials=-1 is not allowed: type a whole number >= 0",
     "tune.trials=2.5": r"tune.trials=2.5 is not allowed: type a whole number",
     "tune.trials=1000000": r"type a whole number >= 0 and <= 10000",
@@ -209,11 +215,13 @@ REFUSED = {
     "tune.at_once=0": r"type a whole number >= 1",
     "tune.sampler=grid": r"type tpe, random or sobol",
     "tune.pruning=medain": r"type none or median; did you mean 'median'\?",
-    "tune.seed=1": r"tune.seed=1 is one of the sweep's own seeds: type another tune.seed",
+    "tune.seed=1": r"seed=1 is the seed of the search, .*: leave it out of the sweep's own, or type another tune",
     "optimizer.lr=interval(1,0.1)": r"optimizer.lr=interval\(1,0.1\) is not allowed: type the lower end first",
     "optimizer.lr=interval(0.1,0.1)": r"type the lower end first",
     "optimizer.lr=interval(-1,1)": r"type a number > 0",
     "optimizer.weight_decay=interval(0,1)": r"type a lower end above 0, for the scale is a log one",
+    "optimizer.lr=interval(0.1)": r"cannot be read; several .* is 'optimizer.lr=interval\(0.001,0.1\)' or",
+    "optimizer.lr=interval(a,b)": r"cannot be read; several values are optimizer.lr=a,b,c or",
     "optimizer.lr=tag(lg,interval(0.1,1))": r"an interval's only tag is log",
     "loss=large_loss loss.variant=interval(0,1)": r"type reject or correct",
     "loss=asymmetric loss.detach_focal=interval(0,1)": r"type true or false",

@@ -84,10 +84,11 @@ def expand_tuned(
     """How to search, the search of each row of a tuned sweep (tune.trials=N), and the trials that are not searched.
 
     As `mllc.config.compose.expand`, but for the settings that rows are searched for: of `optimizer.X` and `loss.X`,
-    several values are the choices of the search and one value takes it out of the search, unless `by` compares them; an
-    interval (Hydra's `interval(0.01,1)`, `tag(log,interval(0.01,1))`) is the range to search, of any number that trials
-    may differ in. A row with nothing to search, and those that a preset names, are trials as they stand. Without
-    `tune.trials` there is no search, and the trials are those of `expand`.
+    several values are the choices of the search, and one value takes it out of the search; an interval (Hydra's
+    `interval(0.01,1)`, `tag(log,interval(0.01,1))`) is the range to search, of any number that trials may differ in.
+    What `by` compares is not searched: it has the values that were typed, or else the YAML's own. A row with nothing to
+    search, and those that a preset names, are trials as they stand. Without `tune.trials` there is no search, and the
+    trials are those of `expand`.
     """
     with composer(config_dir) as hydra:
         tune = tune_settings([text for text in overrides if _is_tune(text)], hydra)
@@ -120,6 +121,8 @@ def tune_settings(overrides: Sequence[str], hydra: Composer) -> Tune:
     overrides = merge(overrides)
     for text in overrides:
         key = key_of(text)
+        if key == "tune":
+            raise ConfigError(f"{text} sets none of {', '.join(known)}: type tune.trials=20")
         if key not in known:
             raise ConfigError(f"'{key}' is not a setting{did_you_mean(key, known)} Known: {', '.join(known)}")
         if hydra.is_sweep(text):
@@ -150,13 +153,22 @@ def _searches(overrides: Sequence[str], tune: Tune, by: Sequence[str], hydra: Co
     starts = {trial: hydra.compose_trial(trial) for trial in hydra.trials([*others, f"seed={tune.seed}"])}
     repeats = tuple(dict.fromkeys(hydra.value(next(iter(starts.values())), seed) for seed in seeds))
     if tune.seed in repeats:
-        raise ConfigError(f"tune.seed={tune.seed} is one of the sweep's own seeds: type another tune.seed")
-    found = (_search(trial, start, typed, tune, repeats, hydra) for trial, start in starts.items())
+        raise ConfigError(
+            f"seed={tune.seed} is the seed of the search, whose settings are repeated with others: leave it out of the "
+            "sweep's own, or type another tune.seed"
+        )
+    found = (_search(trial, start, typed, tune, by, repeats, hydra) for trial, start in starts.items())
     return list({json.dumps(search.start): search for search in found}.values())
 
 
 def _search(
-    trial: Sequence[str], start: Config, typed: Mapping[str, str], tune: Tune, seeds: tuple[int, ...], hydra: Composer
+    trial: Sequence[str],
+    start: Config,
+    typed: Mapping[str, str],
+    tune: Tune,
+    by: Sequence[str],
+    seeds: tuple[int, ...],
+    hydra: Composer,
 ) -> Search:
     """The search of one combination; ConfigError where a range is wrong, or the ends of the ranges do not go together.
 
@@ -166,7 +178,7 @@ def _search(
         ranges = declared(start, hydra.config_dir)
         space = {key: one for key, one in ranges.items() if key.partition(".")[0] in SPACES[tune.space]}
         space |= {key: _typed_range(start, text, ranges.get(key), hydra) for key, text in typed.items()}
-        space = {key: one for key, one in space.items() if key not in map(key_of, trial)}
+        space = {key: one for key, one in space.items() if key not in (*by, *map(key_of, trial))}
         own = {key: catalogue.lookup(start, key) for key in space}
         first = {key: value for key, value in own.items() if key not in typed or value in space[key]}
         search = Search(start, space, first, tune.trials, seeds, hydra.config_dir)
