@@ -88,8 +88,12 @@ class TestEveryYaml:
             for end, outer in (("low", one.below), ("high", one.above)):
                 if outer is not None:
                     wider = one.wider({end})
-                    assert wider.high - wider.low > one.high - one.low
-                    assert interval(*wider.ends, may_be, wider.log).ends == wider.ends
+                    if one.choices:
+                        assert search.at({key: outer}, seed=0)
+                        assert set(wider.choices) == {*one.choices, outer}
+                    else:
+                        assert wider.high - wider.low > one.high - one.low
+                        assert interval(*wider.ends, may_be, wider.log).ends == wider.ends
 
 
 def test_ranges_end_where_settings_do():
@@ -111,10 +115,31 @@ def test_one_value_takes_a_setting_out():
     assert search.at({"optimizer.lr": 0.5, "loss.alpha": 0.2}, 3)["optimizer"]["lr"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("typed", "below", "above"),
+    [
+        ("optimizer.lr=0.001,0.01,0.1", 1e-4, 1.0),
+        ("optimizer.lr=0.1,0.01,0.001", 1e-4, 1.0),
+        ("optimizer.lr=0.01,0.02", 0.005, 0.04),  # by ratio, as the YAML's own range is on a log scale
+        ("loss.gamma=0,1,2", None, 3.0),
+        ("loss.gamma=1,2", 0.0, 3.0),
+        ("loss.gamma=0.5,1,5", 0.25, 25.0),
+        ("loss.alpha=null,0.25,0.75", 0.0, 1.0),
+        ("loss.alpha=null,0.25", None, None),
+        ("loss.k=1,2,4", None, 6),
+        ("optimizer.amsgrad=true,false", None, None),
+    ],
+)
+def test_beyond_the_numbers_of_a_list(typed, below, above):
+    one = only("loss=focal", typed).space[typed.partition("=")[0]]
+    assert (one.below, one.above) == (below, above)
+    assert type(one.above) is type(above)
+
+
 def test_several_values_are_choices_unless_they_are_compared():
     search = only("loss=focal", "loss.gamma=1,2,1.0", "optimizer.momentum=0,0.9", "optimizer=sgd")
-    assert search.space["loss.gamma"] == Range(choices=(1.0, 2.0))
-    assert search.space["optimizer.momentum"] == Range(choices=(0.0, 0.9))
+    assert search.space["loss.gamma"].choices == (1.0, 2.0)
+    assert search.space["optimizer.momentum"].choices == (0.0, 0.9)
     assert list(search.space)[:2] == ["optimizer.lr", "optimizer.weight_decay"]
     _, compared, _ = expanded("loss=focal", "loss.gamma=1,2", by=("loss", "loss.gamma"))
     assert [search.start["loss"]["gamma"] for search in compared] == [1.0, 2.0]

@@ -101,6 +101,19 @@ def test_a_log_scale_whose_first_trial_lies_below_zero():
     assert study({"optimizer.lr": 0.0}).at_edge() == {"optimizer.lr": "low"}
 
 
+@pytest.mark.parametrize(
+    ("value", "end"), [(0.1, "low"), (0.3, None), (3.0, "high"), (9.0, "high"), ("auto", None), (None, None)]
+)
+def test_the_edge_of_a_list_is_its_least_and_its_largest_number(value, end):
+    one = Range(choices=(3.0, "auto", 0.3, None, 0.1), below=0.03, above=30.0)
+    assert study({"clip": value}, space={"clip": one}).at_edge() == ({"clip": end} if end else {})
+
+
+def test_lists_without_numbers_have_no_edge():
+    space = {"flag": Range(choices=(False, True)), "one": Range(choices=(3.0, "auto"))}
+    assert study({"flag": True, "one": 3.0}, space=space).at_edge() == {}
+
+
 def test_completed_counts_what_ran_to_its_end():
     statuses = ("done", "diverged", "failed", "pruned", "done")
     tries = tuple(Try(number, str(number), {}, status) for number, status in enumerate(statuses))
@@ -168,6 +181,13 @@ class TestNotes:
         assert "AT THE EDGE of what was searched, so that better settings may lie beyond. " in text
         assert "bce, zlpr: high end of optimizer.lr; focal: low end of optimizer.lr. " in text
         assert "To look: 'optimizer.lr=tag(log,interval(1e-05,1))'." in text
+
+    def test_the_edge_of_a_list(self):
+        space = {"optimizer.lr": Range(choices=(0.01, 0.1, 1.0), below=1e-3, above=10.0)}
+        text = self.text(searched(best=1.0, space=space), searched("zlpr", best=0.01, space=space))
+        assert "bce: high end of optimizer.lr; zlpr: low end of optimizer.lr. " in text
+        assert "To look: 'optimizer.lr=0.001,0.01,0.1,1,10'." in text
+        assert "EDGE" not in self.text(searched(best=0.1, space=space))
 
     def test_no_edge_no_word_of_it(self):
         assert "EDGE" not in self.text(searched(best=0.01), searched("zlpr", best=0.01))

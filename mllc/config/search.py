@@ -193,16 +193,17 @@ def _typed_range(config: Config, text: str, usual: Range | None, hydra: Composer
     ConfigError where the setting is not there, may not be that, or is shared by all rows.
     """
     key, ends = hydra.setting(config, text), hydra.interval(text)
+    may_be = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
+    usual_log = usual is not None and usual.log
     if ends is None:
-        return choices([hydra.value(config, one) for one in hydra.values(text)])
+        return choices([hydra.value(config, one) for one in hydra.values(text)], may_be, usual_log)
     if key.partition(".")[0] not in SEARCHABLE:
         raise ConfigError(
             f"{text}: {key} is what the rows of a comparison share; an interval may search the settings of "
             f"{listed(SEARCHABLE, len(SEARCHABLE), quote=str)}"
         )
     low, high, log = ends
-    may_be = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
     try:
-        return interval(low, high, may_be, log or (usual is not None and usual.log))
+        return interval(low, high, may_be, log or usual_log)
     except NotAllowed as error:
         raise ConfigError(f"{text} is not allowed: type {error}") from None
