@@ -141,6 +141,13 @@ class TestSelection:
         assert selected.runs == (trials[0],)
         assert (selected.tried, selected.studies) == (3, (found,))
 
+    def test_a_trial_that_the_study_has_not_listed_yet_is_one(self):
+        """Of a search that is under way, or was killed before it wrote study.json."""
+        found, trials, _ = searched(seeds=())
+        last = make(seed=1000, lr=0.5, value=0.1, test=None, data=DATA)
+        (selected,) = select([*trials, last], studies=[found])
+        assert (selected.runs, selected.studies) == ((trials[0],), (found,))
+
     def test_before_the_repeats_runs_of_ones_own_go_first(self):
         found, trials, _ = searched(seeds=())
         mine = make(seed=0, lr=0.3, value=0.1, data=DATA)

@@ -150,6 +150,13 @@ class TestATunedSweep:
         assert "Trials: those that a search on validation completed, with seed 1000." in text
         assert "holds out" not in text, "the sheet has one test split for all seeds"
 
+    def test_run_folders_bring_the_searches_beside_them(self, whole):
+        """As the shell lists them: mllc report runs/digits-*."""
+        found = load(out := sorted(whole[0].glob("digits-*")))
+        assert len(found.results) == len(out)
+        assert sorted(found.studies, key=str) == sorted(load([whole[0]]).studies, key=str)
+        assert {row.split for row in rows(found.results, studies=found.studies) if row.runs} == {"test"}
+
     def test_typed_again_it_trains_nothing_and_returns_the_same(self, whole):
         out, results, studies, _ = whole
         before, screen = left(out), Notes()
