@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from mllc import records
+
 FORMAT = 1
 """Version of study.json."""
 
@@ -153,17 +155,14 @@ class Study:
     @classmethod
     def from_json(cls, text: str) -> "Study":
         """The inverse of `to_json`; ValueError for anything that is not a study of this format."""
-        values = json.loads(text)
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            found = values.get("format") if isinstance(values, dict) else type(values).__name__
-            raise ValueError(f"format {found!r}, but this mllc reads format {FORMAT}")
+        values = records.read(text, cls, FORMAT)
         try:
             space = {
                 key: Range(**one | {"choices": tuple(one.get("choices", ()))}) for key, one in values["space"].items()
             }
             tries = tuple(Try(**one) for one in values["tries"])
             return cls(**values | {"space": space, "tries": tries, "final": tuple(values["final"])})
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError) as error:
             raise ValueError(f"not a study: {error}") from None
 
 

@@ -1,5 +1,7 @@
 """Studies: what study.json holds, where a search ended at an edge, and what the report makes of it."""
 
+import json
+
 import pytest
 from sample_runs import make
 
@@ -69,7 +71,28 @@ def test_the_json_reads_back():
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "3", '{"format": 2}', '{"format": 1}', '{"format": 1, "space": 3}'])
 def test_what_is_no_study_is_refused(text):
-    with pytest.raises(ValueError, match=r"format|not a study|Expect"):
+    with pytest.raises(ValueError, match=r"format|not a study|is expected|Expect"):
+        Study.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("chosen", 3, "chosen is 3, but an object or null is expected"),
+        ("space", {"optimizer.lr": {"low": "a"}}, 'space.optimizer.lr.low is "a", but a number or null is expected'),
+        ("space", {"optimizer.lr": {"log": 1}}, "space.optimizer.lr.log is 1, but true or false is expected"),
+        ("space", {"optimizer.lr": 3}, "space.optimizer.lr is 3, but an object is expected"),
+        ("tries", [{"number": 0, "value": "best"}], 'tries.0.value is "best", but a number or null is expected'),
+        ("tries", [{"numbr": 0}], r"unknown fields \['tries.0.numbr'\]"),
+        ("tries", [{"number": 0}], "not a study: .* missing"),
+        ("final", "abc", 'final is "abc", but a list is expected'),
+        ("seed", 1.5, "seed is 1.5, but a whole number is expected"),
+    ],
+)
+def test_a_field_that_is_not_what_it_should_be_is_named(field, value, message):
+    """Else a report would stumble over it."""
+    text = json.dumps(json.loads(study({"optimizer.lr": 0.1}).to_json()) | {field: value})
+    with pytest.raises(ValueError, match=message):
         Study.from_json(text)
 
 
