@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -184,7 +185,7 @@ class _Held(JournalFileOpenLock):
 def _open(journal: Path, direction: StudyDirection) -> optuna.Study:
     with clear_errors(journal.parent), _damage_told(journal):
         if journal.exists() and (content := journal.read_bytes()) and not content.endswith(b"\n"):
-            journal.write_bytes(content[: content.rfind(b"\n") + 1])  # a line that a kill cut off
+            os.truncate(journal, content.rfind(b"\n") + 1)  # a line that a kill cut off
         storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_Held(str(journal))))
         study = optuna.create_study(storage=storage, study_name="study", direction=direction, load_if_exists=True)
         for one in study.get_trials(deepcopy=False):
