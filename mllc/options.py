@@ -59,4 +59,6 @@ Logits = Annotated[bool, typer.Option("--logits", help="The scores are logits, d
 Probabilities = Annotated[bool, typer.Option("--probabilities", help="They are probabilities, decided at 0.5")]
 Threshold = Annotated[float | None, typer.Option(help="Where the model decides, if not there")]
 Labels = Annotated[Path | None, typer.Option(help="File of label names, one a line")]
-HalvesSeed = Annotated[int, typer.Option(min=0, help="Of the halves on which thresholds are tuned and measured")]
+HalvesSeed = Annotated[
+    int, typer.Option(min=0, max=2**63 - 1, help="Of the halves on which thresholds are tuned and measured")
+]

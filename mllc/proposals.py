@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ STARTUP = 6
 MOST_PRUNED = 4
 """Trials of a row that may be pruned, in multiples of those that are to complete."""
 
+MOST_DRAWS = 1000
+"""Random draws of a trial's values, before a range counts as one that has no more of 4 digits."""
+
 STATES = {
     "done": TrialState.COMPLETE,
     "diverged": TrialState.COMPLETE,
@@ -58,7 +62,7 @@ class Proposals:
     A round of `tune.at_once` trials is drawn from the answered ones alone, each trial with a seed of its own, and each
     answer is one line of the journal: a search that was cut off goes on as if it had not been. The seeds are the same
     for every row, so that rows with the same ranges begin with the same draws. Values have 4 digits, whole numbers and
-    choices apart; nothing is tried twice.
+    choices apart; nothing is tried twice, and a search ends when there is nothing more to try.
     """
 
     def __init__(self, journal: Path, search: Search, tune: Tune, *, maximize: bool) -> None:
@@ -134,12 +138,15 @@ class Proposals:
         draft.add_trials(known)
         tried = [one.user_attrs["values"] for one in known]
         for number in range(len(known), len(known) + self._size(known)):
-            tried.append(next(values for values in self._draws(draft, number) if values not in tried))
+            fresh = next((values for values in self._draws(draft, number) if values not in tried), None)
+            if fresh is None:
+                break
+            tried.append(fresh)
         return [Proposed(number, tried[number], len(known)) for number in range(len(known), len(tried))]
 
     def _draws(self, draft: optuna.Study, number: int) -> Iterator[dict[str, Any]]:
         """Values for trial `number`: the sampler's, then, should they have been tried, random ones."""
-        for attempt in itertools.count():
+        for attempt in range(MOST_DRAWS) if math.isinf(self.settings) else itertools.count():
             sampler = "random" if attempt else self.tune.sampler
             seed = seeding.derive("search", self.tune.seed, number, attempt) % 2**32
             draft.sampler = optuna.samplers.RandomSampler(seed=seed)
@@ -178,7 +185,7 @@ class _Held(JournalFileOpenLock):
 def _open(journal: Path, direction: StudyDirection) -> optuna.Study:
     with clear_errors(journal.parent), _damage_told(journal):
         if journal.exists() and (content := journal.read_bytes()) and not content.endswith(b"\n"):
-            journal.write_bytes(content[: content.rfind(b"\n") + 1])  # a line that a kill cut off
+            os.truncate(journal, content.rfind(b"\n") + 1)  # a line that a kill cut off
         storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_Held(str(journal))))
         study = optuna.create_study(storage=storage, study_name="study", direction=direction, load_if_exists=True)
         for one in study.get_trials(deepcopy=False):

@@ -2,9 +2,10 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
-from types import NoneType
-from typing import Any, get_args, get_origin
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mllc import records
 
 FORMAT = 1
 """Version of the run folder's layout; part of every run's id."""
@@ -64,19 +65,10 @@ class RunResult:
     @classmethod
     def from_json(cls, text: str) -> "RunResult":
         """The inverse of `to_json`; ValueError for anything that is not a result of this format."""
-        values = json.loads(text)
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            found = values.get("format") if isinstance(values, dict) else type(values).__name__
-            raise ValueError(f"format {found!r}, but this mllc reads format {FORMAT}")
-        unknown = values.keys() - {f.name for f in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown fields {sorted(unknown)}")
-        for one in fields(cls):
-            if one.name in values:
-                _check(values[one.name], one.type, one.name)
+        values = records.read(text, cls, FORMAT)
         for name, kinds in INSIDE.items():
             for key in kinds.keys() & values.get(name, {}).keys():
-                _check(values[name][key], kinds[key], f"{name}.{key}")
+                records.check(values[name][key], kinds[key], f"{name}.{key}")
         try:
             return cls(**values)
         except TypeError as error:
@@ -88,20 +80,6 @@ INSIDE = {
     "data": {"split": str | None, "num_labels": int, "samples": dict[str, int], "files": dict[str, str]},
 }
 """What a report reads of the fields that hold more than figures."""
-
-
-def _check(value: Any, kind: Any, place: str) -> None:
-    """ValueError, naming the place, unless a value read from JSON is what its annotation says; numbers are finite."""
-    kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
-    for inner in (get_args(one)[1] for one in kinds if get_origin(one) is dict and isinstance(value, dict)):
-        for key, item in value.items():
-            _check(item, inner, f"{place}.{key}")
-    allowed = {get_origin(one) or one for one in kinds}
-    found = float if type(value) is int and float in allowed else type(value)
-    if not {found, Any} & allowed or (isinstance(value, float) and not math.isfinite(value)):
-        words = {NoneType: "null", float: "a number", int: "a whole number", str: "a string", dict: "an object"}
-        wanted = " or ".join(sorted(words[one] for one in allowed))
-        raise ValueError(f"{place} is {json.dumps(value):.40}, but {wanted} is expected")
 
 
 def _finite(value: Any) -> Any:

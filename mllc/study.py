@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from mllc import records
+
 FORMAT = 1
 """Version of study.json."""
 
@@ -15,7 +17,7 @@ class Range:
     """Where one setting was searched: between `low` and `high` (on a log scale or not), or among `choices`.
 
     integer       whole numbers only
-    below, above  an end further out, for a next search; None where nothing new lies there
+    below, above  a number further out, for a next search; None where nothing new lies there, or with one number at most
     """
 
     low: float | None = None
@@ -47,14 +49,36 @@ class Range:
             return value in self.choices
         return isinstance(value, int | float) and self.low <= value <= self.high
 
+    def edge(self, value: Any, share: float) -> str | None:
+        """At which end, beyond which nobody looked, a value lies: low, high, None for neither.
+
+        share  of the range that counts as its end; of choices, those that are numbers have a least and a largest one
+
+        >>> Range(0.0, 10.0, above=15.0).edge(9.6, 0.05), Range(choices=(10, 1, "sqrt"), above=100).edge(10, 0.05)
+        ('high', 'high')
+        """
+        ends: list[Any] = sorted(filter(is_number, self.choices)) if self.choices else [self.low, self.high]
+        if len(ends) < 2 or not is_number(value):
+            return None
+        low, high, at = (_position(number, self.log) for number in (ends[0], ends[-1], value))
+        place, share = (at - low) / (high - low), 0.0 if self.choices else share
+        if place <= share and self.below is not None:
+            return "low"
+        return "high" if place >= 1 - share and self.above is not None else None
+
     def wider(self, ends: Collection[str]) -> "Range":
-        """The range for a next search: further out at these ends, `low` and `high`.
+        """What to type for a next search: further out at these ends, `low` and `high`.
 
         >>> print(Range(1.0, 3.0, below=0.5, above=4.0).wider({"high"}))
         interval(1,4)
+        >>> print(Range(choices=(0.1, 1.0), below=0.01, above=10.0).wider({"low", "high"}))
+        0.01,0.1,1,10
         """
-        low = self.below if "low" in ends else self.low
-        return replace(self, low=low, high=self.above if "high" in ends else self.high)
+        below, above = self.below if "low" in ends else None, self.above if "high" in ends else None
+        if self.choices:
+            further = [[end] if end is not None else [] for end in (below, above)]
+            return replace(self, choices=(*further[0], *self.choices, *further[1]))
+        return replace(self, low=self.low if below is None else below, high=self.high if above is None else above)
 
     def __str__(self) -> str:
         """As it is typed behind `optimizer.lr=`.
@@ -119,22 +143,11 @@ class Study:
         return sum(one.status in ("done", "diverged") for one in self.tries)
 
     def at_edge(self, share: float = 0.05) -> dict[str, str]:
-        """Searched numbers whose chosen value lies within `share` of an end of its range, beyond which nobody looked.
-
-        Setting -> low | high.
-        """
-        found: dict[str, str] = {}
-        for key, value in (self.chosen or {}).items():
-            one = self.space.get(key)
-            if one is None or one.low is None or one.high is None or not isinstance(value, int | float):
-                continue
-            low, high, at = (_position(number, one.log) for number in (one.low, one.high, value))
-            place = (at - low) / (high - low)
-            if place <= share and one.below is not None:
-                found[key] = "low"
-            elif place >= 1 - share and one.above is not None:
-                found[key] = "high"
-        return found
+        """Searched settings whose chosen value lies at an end of where it was searched -> low | high (`Range.edge`)."""
+        ends = {
+            key: self.space[key].edge(value, share) for key, value in (self.chosen or {}).items() if key in self.space
+        }
+        return {key: end for key, end in ends.items() if end}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
@@ -142,18 +155,20 @@ class Study:
     @classmethod
     def from_json(cls, text: str) -> "Study":
         """The inverse of `to_json`; ValueError for anything that is not a study of this format."""
-        values = json.loads(text)
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            found = values.get("format") if isinstance(values, dict) else type(values).__name__
-            raise ValueError(f"format {found!r}, but this mllc reads format {FORMAT}")
+        values = records.read(text, cls, FORMAT)
         try:
             space = {
                 key: Range(**one | {"choices": tuple(one.get("choices", ()))}) for key, one in values["space"].items()
             }
             tries = tuple(Try(**one) for one in values["tries"])
             return cls(**values | {"space": space, "tries": tries, "final": tuple(values["final"])})
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError) as error:
             raise ValueError(f"not a study: {error}") from None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a setting's value is a number: true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def typed(value: Any) -> str:

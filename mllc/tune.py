@@ -183,13 +183,13 @@ def _train(
 def _possible(row: _Row, proposed: Proposed, shared: Shared, screen: Screen) -> Config | None:
     """The config of a trial; None where its settings do not go together, or the loss refuses them: it has failed.
 
-    ConfigError where that is so of the first trial, whose settings are the YAMLs' own: that is the user's to mend.
+    ConfigError where that is so of a first trial whose settings are the YAMLs' own: that is the user's to mend.
     """
     try:
         conf = row.search.at(proposed.values)
         objective_of(conf, shared)
     except ConfigError as error:
-        if proposed.number == 0:
+        if proposed.values == row.search.first:
             raise
         screen.note(f"{row.study.name} failed: {error}")
         return None

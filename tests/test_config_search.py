@@ -88,8 +88,12 @@ class TestEveryYaml:
             for end, outer in (("low", one.below), ("high", one.above)):
                 if outer is not None:
                     wider = one.wider({end})
-                    assert wider.high - wider.low > one.high - one.low
-                    assert interval(*wider.ends, may_be, wider.log).ends == wider.ends
+                    if one.choices:
+                        assert search.at({key: outer}, seed=0)
+                        assert set(wider.choices) == {*one.choices, outer}
+                    else:
+                        assert wider.high - wider.low > one.high - one.low
+                        assert interval(*wider.ends, may_be, wider.log).ends == wider.ends
 
 
 def test_ranges_end_where_settings_do():
@@ -111,14 +115,41 @@ def test_one_value_takes_a_setting_out():
     assert search.at({"optimizer.lr": 0.5, "loss.alpha": 0.2}, 3)["optimizer"]["lr"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("typed", "below", "above"),
+    [
+        ("optimizer.lr=0.001,0.01,0.1", 1e-4, 1.0),
+        ("optimizer.lr=0.1,0.01,0.001", 1e-4, 1.0),
+        ("optimizer.lr=0.01,0.02", 0.005, 0.04),  # by ratio, as the YAML's own range is on a log scale
+        ("loss.gamma=0,1,2", None, 3.0),
+        ("loss.gamma=1,2", 0.0, 3.0),
+        ("loss.gamma=0.5,1,5", 0.25, 25.0),
+        ("loss.alpha=null,0.25,0.75", 0.0, 1.0),
+        ("loss.alpha=null,0.25", None, None),
+        ("loss.k=1,2,4", None, 6),
+        ("optimizer.amsgrad=true,false", None, None),
+    ],
+)
+def test_beyond_the_numbers_of_a_list(typed, below, above):
+    one = only("loss=focal", typed).space[typed.partition("=")[0]]
+    assert (one.below, one.above) == (below, above)
+    assert type(one.above) is type(above)
+
+
 def test_several_values_are_choices_unless_they_are_compared():
     search = only("loss=focal", "loss.gamma=1,2,1.0", "optimizer.momentum=0,0.9", "optimizer=sgd")
-    assert search.space["loss.gamma"] == Range(choices=(1.0, 2.0))
-    assert search.space["optimizer.momentum"] == Range(choices=(0.0, 0.9))
+    assert search.space["loss.gamma"].choices == (1.0, 2.0)
+    assert search.space["optimizer.momentum"].choices == (0.0, 0.9)
     assert list(search.space)[:2] == ["optimizer.lr", "optimizer.weight_decay"]
     _, compared, _ = expanded("loss=focal", "loss.gamma=1,2", by=("loss", "loss.gamma"))
     assert [search.start["loss"]["gamma"] for search in compared] == [1.0, 2.0]
     assert all("loss.gamma" not in search.space for search in compared)
+
+
+def test_what_is_compared_is_not_searched():
+    search = only("loss=focal", by=("loss", "loss.gamma"))
+    assert search.space.keys() == {"optimizer.lr", "optimizer.weight_decay", "loss.alpha"}
+    assert search.start["loss"]["gamma"] == 2.0
 
 
 def test_an_interval_replaces_what_is_declared_and_keeps_its_scale():
@@ -183,6 +214,13 @@ def test_presets():
     assert demo[0].seeds == (5,)
 
 
+def test_the_rows_of_a_preset_do_not_stand_in_the_way_of_the_losses_that_one_names():
+    _, (search,), fixed = expanded("loss=focal", "loss.gamma=3", preset="standard")
+    assert (search.start["loss"]["gamma"], search.start["optimizer"]["name"], fixed) == (3.0, "sgd", [])
+    _, _, fixed = expanded("loss=bce", preset="standard")
+    assert {conf["name"] for conf in fixed} == {"untuned", "prior_bias"}
+
+
 def test_without_trials_it_is_an_ordinary_sweep():
     overrides = ["loss=bce", "optimizer.lr=0.1,0.2"]
     for more in ([], ["tune.trials=0"]):
@@ -194,7 +232,7 @@ STANDARD = {"bce", "weighted_bce", "focal", "asymmetric", "zlpr", "softmax_ce", 
 
 REFUSED = {
     "tune.trails=3": r"'tune.trails' is not a setting; did you mean 'tune.trials'\? Known: tune.trials, tune.seed",
-    "tune=3": r"'tune' is not a setting",
+    "tune=3": r"tune=3 sets none of tune.trials, .*: type tune.trials=20",
     "tune.trials=-1": r"tune.trials=-1 is not allowed: type a whole number >= 0",
     "tune.trials=2.5": r"tune.trials=2.5 is not allowed: type a whole number",
     "tune.trials=1000000": r"type a whole number >= 0 and <= 10000",
@@ -202,11 +240,13 @@ REFUSED = {
     "tune.at_once=0": r"type a whole number >= 1",
     "tune.sampler=grid": r"type tpe, random or sobol",
     "tune.pruning=medain": r"type none or median; did you mean 'median'\?",
-    "tune.seed=1": r"tune.seed=1 is one of the sweep's own seeds: type another tune.seed",
+    "tune.seed=1": r"seed=1 is the seed of the search, .*: leave it out of the sweep's own, or type another tune",
     "optimizer.lr=interval(1,0.1)": r"optimizer.lr=interval\(1,0.1\) is not allowed: type the lower end first",
     "optimizer.lr=interval(0.1,0.1)": r"type the lower end first",
     "optimizer.lr=interval(-1,1)": r"type a number > 0",
     "optimizer.weight_decay=interval(0,1)": r"type a lower end above 0, for the scale is a log one",
+    "optimizer.lr=interval(0.1)": r"cannot be read; several .* is 'optimizer.lr=interval\(0.001,0.1\)' or",
+    "optimizer.lr=interval(a,b)": r"cannot be read; several values are optimizer.lr=a,b,c or",
     "optimizer.lr=tag(lg,interval(0.1,1))": r"an interval's only tag is log",
     "loss=large_loss loss.variant=interval(0,1)": r"type reject or correct",
     "loss=asymmetric loss.detach_focal=interval(0,1)": r"type true or false",

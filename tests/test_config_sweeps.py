@@ -59,15 +59,23 @@ def test_rows_beside_the_grid_are_fixed():
 
 
 def test_the_users_overrides_replace_the_presets():
-    overrides = ["sweep=demo", "loss=zlpr", "optimizer.lr=0.5,0.7", "seed=4", "epochs=1"]
+    overrides = ["sweep=demo", "loss=zlpr,bce", "optimizer.lr=0.5", "seed=4", "epochs=1"]
     found = values(overrides, "name", "loss", "optimizer.lr", "seed", "epochs")
     sgd = catalogue.settings("optimizer", "sgd")["lr"]
     assert found == [
         (None, "zlpr", 0.5, 4, 1),
-        (None, "zlpr", 0.7, 4, 1),
+        (None, "bce", 0.5, 4, 1),
         ("untuned", "bce", sgd, 4, 1),
         ("prior_bias", "bce", 0.3, 4, 1),
     ]
+
+
+@pytest.mark.parametrize("named", ["loss=focal", "sweep=demo loss=focal,focal_margin", "sweep=demo loss=glob(focal*)"])
+def test_rows_of_losses_that_the_user_leaves_out_are_left_out(named):
+    """Nor do they stand in the way of a setting that they lack."""
+    found = values([*named.split(), "loss.gamma=3"], "name", "loss", "loss.gamma")
+    assert {(name, gamma) for name, _, gamma in found} == {(None, 3.0)}
+    assert {loss for _, loss, _ in found} <= {"focal", "focal_margin"}
 
 
 def test_presets_of_the_users_folder(tmp_path):

@@ -174,6 +174,16 @@ def test_a_small_space_whose_trials_fail_ends(tmp_path):
     assert [one.status for one in tries] == ["done", "failed", "done"]
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_a_range_too_narrow_for_so_many_trials_ends(tmp_path, sampler, at_once):
+    """There are four numbers of 4 digits from its one end to the other."""
+    space = {"optimizer.lr": Range(0.3, 0.3003)}
+    tries = searched(opened(tmp_path, space, {}, sampler=sampler, at_once=at_once, trials=9))
+    assert {one.values["optimizer.lr"] for one in tries} == {0.3, 0.3001, 0.3002, 0.3003}
+    assert len(tries) == 4
+
+
 @pytest.mark.parametrize("status", ["done", "diverged"])
 def test_a_diverged_trial_is_an_answer(tmp_path, status):
     tries = searched(opened(tmp_path, trials=8), lambda number: status)

@@ -261,6 +261,8 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
             ["--code-file", "best.txt"],
             "--code-file best.txt: type a name that ends in .py; thresholds go into the .json",
         ),
+        (["--code-file", "."], "--code-file .: type a name that ends in .py"),
+        (["--code-file", ""], "--code-file .: type a name that ends in .py"),
         (["--code-file", "/nowhere/best.py"], "--code-file /nowhere/best.py cannot be written: No such file"),
     ],
 )

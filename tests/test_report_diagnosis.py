@@ -271,6 +271,8 @@ def test_the_command_s_options(run_cli, files):  # noqa: F811
         (["s.npy", "t.npy", "--logits", "--format", "latex"], "--format 'latex' is unknown"),
         (["s.npy", "t.npy", "--logits", "--threshold", "nan"], "--threshold nan is none for logits"),
         (["s.npy", "t.npy", "--logits", "--seed", "-1"], "--seed"),
+        (["s.npy", "t.npy", "--logits", "--seed", "99999999999999999999"], "--seed"),
+        (["s.npy", "", "--logits"], "TARGETS= is a folder; type a file"),
         ([], "Missing argument 'scores'"),
     ],
 )

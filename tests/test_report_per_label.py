@@ -215,6 +215,16 @@ def test_damaged_files(tmp_path, name, damage):
         label_report(found)
 
 
+@pytest.mark.parametrize("damage", [",high", "", ","])
+def test_a_threshold_that_is_none(tmp_path, damage):
+    found = load([save(tmp_path / "run")])
+    file = tmp_path / "run/per_label.csv"
+    head, first, *rest = file.read_text().splitlines()
+    file.write_text("\n".join([head, first.partition(",")[0] + damage, *rest]))
+    with pytest.raises(StoreError, match=r"run: per_label.csv or .* is missing or damaged \(.*make the run again"):
+        label_report(found, threshold="per-label")
+
+
 def test_files_of_different_runs(tmp_path):
     found = load([save(tmp_path / "run", names=NAMES[1:])])
     with pytest.raises(StoreError, match="do not belong together"):

@@ -1,5 +1,7 @@
 """Studies: what study.json holds, where a search ended at an edge, and what the report makes of it."""
 
+import json
+
 import pytest
 from sample_runs import make
 
@@ -69,7 +71,28 @@ def test_the_json_reads_back():
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "3", '{"format": 2}', '{"format": 1}', '{"format": 1, "space": 3}'])
 def test_what_is_no_study_is_refused(text):
-    with pytest.raises(ValueError, match=r"format|not a study|Expect"):
+    with pytest.raises(ValueError, match=r"format|not a study|is expected|Expect"):
+        Study.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("chosen", 3, "chosen is 3, but an object or null is expected"),
+        ("space", {"optimizer.lr": {"low": "a"}}, 'space.optimizer.lr.low is "a", but a number or null is expected'),
+        ("space", {"optimizer.lr": {"log": 1}}, "space.optimizer.lr.log is 1, but true or false is expected"),
+        ("space", {"optimizer.lr": 3}, "space.optimizer.lr is 3, but an object is expected"),
+        ("tries", [{"number": 0, "value": "best"}], 'tries.0.value is "best", but a number or null is expected'),
+        ("tries", [{"numbr": 0}], r"unknown fields \['tries.0.numbr'\]"),
+        ("tries", [{"number": 0}], "not a study: .* missing"),
+        ("final", "abc", 'final is "abc", but a list is expected'),
+        ("seed", 1.5, "seed is 1.5, but a whole number is expected"),
+    ],
+)
+def test_a_field_that_is_not_what_it_should_be_is_named(field, value, message):
+    """Else a report would stumble over it."""
+    text = json.dumps(json.loads(study({"optimizer.lr": 0.1}).to_json()) | {field: value})
+    with pytest.raises(ValueError, match=message):
         Study.from_json(text)
 
 
@@ -101,6 +124,19 @@ def test_a_log_scale_whose_first_trial_lies_below_zero():
     assert study({"optimizer.lr": 0.0}).at_edge() == {"optimizer.lr": "low"}
 
 
+@pytest.mark.parametrize(
+    ("value", "end"), [(0.1, "low"), (0.3, None), (3.0, "high"), (9.0, "high"), ("auto", None), (None, None)]
+)
+def test_the_edge_of_a_list_is_its_least_and_its_largest_number(value, end):
+    one = Range(choices=(3.0, "auto", 0.3, None, 0.1), below=0.03, above=30.0)
+    assert study({"clip": value}, space={"clip": one}).at_edge() == ({"clip": end} if end else {})
+
+
+def test_lists_without_numbers_have_no_edge():
+    space = {"flag": Range(choices=(False, True)), "one": Range(choices=(3.0, "auto"))}
+    assert study({"flag": True, "one": 3.0}, space=space).at_edge() == {}
+
+
 def test_completed_counts_what_ran_to_its_end():
     statuses = ("done", "diverged", "failed", "pruned", "done")
     tries = tuple(Try(number, str(number), {}, status) for number, status in enumerate(statuses))
@@ -127,6 +163,13 @@ class TestSelection:
         (selected,) = select(trials, studies=[found])
         assert selected.runs == (trials[0],)
         assert (selected.tried, selected.studies) == (3, (found,))
+
+    def test_a_trial_that_the_study_has_not_listed_yet_is_one(self):
+        """Of a search that is under way, or was killed before it wrote study.json."""
+        found, trials, _ = searched(seeds=())
+        last = make(seed=1000, lr=0.5, value=0.1, test=None, data=DATA)
+        (selected,) = select([*trials, last], studies=[found])
+        assert (selected.runs, selected.studies) == ((trials[0],), (found,))
 
     def test_before_the_repeats_runs_of_ones_own_go_first(self):
         found, trials, _ = searched(seeds=())
@@ -168,6 +211,13 @@ class TestNotes:
         assert "AT THE EDGE of what was searched, so that better settings may lie beyond. " in text
         assert "bce, zlpr: high end of optimizer.lr; focal: low end of optimizer.lr. " in text
         assert "To look: 'optimizer.lr=tag(log,interval(1e-05,1))'." in text
+
+    def test_the_edge_of_a_list(self):
+        space = {"optimizer.lr": Range(choices=(0.01, 0.1, 1.0), below=1e-3, above=10.0)}
+        text = self.text(searched(best=1.0, space=space), searched("zlpr", best=0.01, space=space))
+        assert "bce: high end of optimizer.lr; zlpr: low end of optimizer.lr. " in text
+        assert "To look: 'optimizer.lr=0.001,0.01,0.1,1,10'." in text
+        assert "EDGE" not in self.text(searched(best=0.1, space=space))
 
     def test_no_edge_no_word_of_it(self):
         assert "EDGE" not in self.text(searched(best=0.01), searched("zlpr", best=0.01))

@@ -150,6 +150,13 @@ class TestATunedSweep:
         assert "Trials: those that a search on validation completed, with seed 1000." in text
         assert "holds out" not in text, "the sheet has one test split for all seeds"
 
+    def test_run_folders_bring_the_searches_beside_them(self, whole):
+        """As the shell lists them: mllc report runs/digits-*."""
+        found = load(out := sorted(whole[0].glob("digits-*")))
+        assert len(found.results) == len(out)
+        assert sorted(found.studies, key=str) == sorted(load([whole[0]]).studies, key=str)
+        assert {row.split for row in rows(found.results, studies=found.studies) if row.runs} == {"test"}
+
     def test_typed_again_it_trains_nothing_and_returns_the_same(self, whole):
         out, results, studies, _ = whole
         before, screen = left(out), Notes()
@@ -311,6 +318,13 @@ class TestWhateverBecomesOfTrials:
     def test_a_loss_that_never_runs_is_told_at_once(self, own, tmp_path):
         with pytest.raises(ConfigError, match=r"loss 'moody' .*in no mood"):
             tuned(tmp_path / "out", "loss=moody", "loss.mood=0.9", "tune.trials=2", **own)
+
+    def test_a_first_trial_that_was_drawn_may_fail_as_any_other(self, own, tmp_path):
+        """Only the YAMLs' own values, which a typed range may leave out, should go."""
+        overrides = ("loss=moody", "loss.mood=interval(0.55,1)", "tune.trials=2", "tune.sampler=random", "seed=0")
+        out = tmp_path / "out"
+        _, (study,) = tuned(out, *overrides, "tune.seed=22", **own)
+        assert (study.tries[0].run_id, statuses(study)) == ("", ["failed", "done", "failed"])
 
     def test_cut_off_in_the_midst_of_failures(self, own, tmp_path):
         overrides = ("loss=moody", "tune.trials=5", "tune.at_once=2", "tune.sampler=random", "epochs=2")

@@ -1,5 +1,6 @@
 """Checks of a composed config that need no torch: keys, values against what their YAML allows, combinations."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ def unreadable(text: str) -> str:
     key, equals, value = text.partition("=")
     if not equals:
         return f"{text} cannot be read: an override is key=value, such as loss=focal or epochs=3"
+    if re.match(r"(tag|interval|range|choice|glob)\(", value):
+        return (
+            f"{text} cannot be read; several values are {key}=a,b,c or '{key}=range(0,5)', and a range to search is "
+            f"'{key}=interval(0.001,0.1)' or '{key}=tag(log,interval(0.001,0.1))'"
+        )
     value = value.strip("\"'").replace('"', '\\"')
     quoted = shlex.quote(f'{key}="{value}"')
     return (

@@ -9,7 +9,7 @@ from typing import Any
 from mllc.config import catalogue
 from mllc.config.catalogue import GROUPS
 from mllc.config.composer import Config, composer
-from mllc.config.presets import key_of, preset_blocks
+from mllc.config.presets import key_of
 from mllc.config.targets import build, target
 from mllc.errors import ConfigError
 
@@ -50,7 +50,7 @@ def expand(overrides: Sequence[str], config_dir: Path | None = None, preset: str
     """
     with composer(config_dir) as hydra:
         name, own = hydra.preset(overrides, preset)
-        return hydra.configs(preset_blocks(name, own, config_dir) if name else [own])
+        return hydra.configs(hydra.blocks(name, own))
 
 
 def flat(config: Config) -> dict[str, Any]:

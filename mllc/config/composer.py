@@ -31,7 +31,7 @@ from yaml import YAMLError
 from mllc.config import catalogue
 from mllc.config.catalogue import GROUPS
 from mllc.config.checks import check_config, check_value, unknown_key, unreadable
-from mllc.config.presets import key_of, merge
+from mllc.config.presets import key_of, merge, preset_parts, with_rates
 from mllc.errors import ConfigError
 
 Config = dict[str, Any]
@@ -101,8 +101,6 @@ class Composer:
         assert value.end is not None
         if value.tags - {"log"}:
             raise ConfigError(f"{text}: an interval's only tag is log: tag(log,interval(0.001,0.1))")
-        assert value.start is not None
-        assert value.end is not None
         return value.start, value.end, "log" in value.tags
 
     def plain(self, text: str) -> Any:
@@ -161,6 +159,23 @@ class Composer:
         if not named and not any(self.is_sweep(override) for override in own):
             return preset, own
         return (named[0] if named else None), own
+
+    def parts(self, preset: str | None, own: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+        """The grid of a preset and its rows, as `own` changes them; without a preset `own` is the grid.
+
+        Whoever names the losses compares these: rows of others are left out.
+        """
+        if preset is None:
+            return merge(own), []
+        grid, rows = preset_parts(preset, own, self.config_dir)
+        losses = {loss for text in merge(own) if key_of(text) == "loss" for loss in self.values(text)}
+        fixed = [{text for text in row if key_of(text) == "loss"} for row in rows]
+        return grid, [row for row, loss in zip(rows, fixed, strict=True) if not losses or loss <= losses]
+
+    def blocks(self, preset: str | None, own: Sequence[str]) -> list[list[str]]:
+        """The grid of a preset, a block for each optimizer where it takes their rates, and its rows."""
+        grid, rows = self.parts(preset, own)
+        return [*with_rates(grid, self.config_dir), *rows] if preset else [grid]
 
     def configs(self, blocks: Sequence[Sequence[str]]) -> list[Config]:
         """The configs of every block's combinations, repeated ones once."""

@@ -8,19 +8,12 @@ from mllc.config import catalogue
 from mllc.errors import ConfigError
 
 
-def preset_blocks(name: str, own: Sequence[str], config_dir: Path | None = None) -> list[list[str]]:
-    """The blocks of overrides that a preset stands for, each a sweep of its own: its grid, then each row.
+def preset_parts(name: str, own: Sequence[str], config_dir: Path | None = None) -> tuple[list[str], list[list[str]]]:
+    """The overrides of a preset's grid, and those of each row, every one a sweep of its own.
 
     The user's overrides `own` replace the preset's on the same key. A row fixes what it names: of `own` it takes those
-    on keys that neither the row nor the grid names. `optimizer.lr: rates` stands for the rates that the YAML of the
-    chosen optimizer names as worth a try, since those of one optimizer are not those of another.
+    on keys that neither the row nor the grid names.
     """
-    grid, rows = preset_parts(name, own, config_dir)
-    return [*_with_rates(grid, config_dir), *rows]
-
-
-def preset_parts(name: str, own: Sequence[str], config_dir: Path | None = None) -> tuple[list[str], list[list[str]]]:
-    """The overrides of a preset's grid, `optimizer.lr=rates` as it stands, and those of each row."""
     content = catalogue.settings("sweep", name, config_dir)
     if wrong := _wrong_form(content):
         raise ConfigError(f"{catalogue.shown(catalogue.find('sweep', name, config_dir))}: {wrong}")
@@ -48,8 +41,11 @@ def _wrong_form(content: dict[str, Any]) -> str | None:
     return None
 
 
-def _with_rates(overrides: list[str], config_dir: Path | None) -> list[list[str]]:
-    """Puts each optimizer's own learning rates in the place of `optimizer.lr=rates`, one block an optimizer."""
+def with_rates(overrides: list[str], config_dir: Path | None = None) -> list[list[str]]:
+    """Puts each optimizer's own learning rates in the place of `optimizer.lr=rates`, one block an optimizer.
+
+    They are those that its YAML names as worth a try, since the rates of one optimizer are not those of another.
+    """
     if "optimizer.lr=rates" not in overrides:
         return [overrides]
     chosen = dict(override.split("=", 1) for override in overrides if "=" in override)

@@ -8,7 +8,7 @@ from typing import Any
 from mllc.config import catalogue, settings
 from mllc.config.settings import NotAllowed
 from mllc.errors import ConfigError
-from mllc.study import Range
+from mllc.study import Range, is_number
 
 FLAGS = frozenset({"log", "open_below", "open_above"})
 """What a declared interval may say beside its ends."""
@@ -44,7 +44,7 @@ def _declared(node: Mapping[str, Any], name: str, spec: Any) -> Range:
     try:
         match spec:
             case {"choices": [_, *_] as values, **others} if not others:
-                return choices([settings.fit(value, may_be) for value in values])
+                return choices([settings.fit(value, may_be) for value in values], may_be)
             case {"low": low, "high": high, **said} if said.keys() <= FLAGS and set(map(type, said.values())) <= {bool}:
                 return interval(low, high, may_be, **said)
     except NotAllowed as error:
@@ -52,9 +52,24 @@ def _declared(node: Mapping[str, Any], name: str, spec: Any) -> Range:
     raise NotAllowed(f"for '{name}' low and high ({', '.join(sorted(FLAGS))}: true or false), or choices")
 
 
-def choices(values: Sequence[Any]) -> Range:
-    """The range of some values, equal ones once."""
-    return Range(choices=tuple({json.dumps(value): value for value in values}.values()))
+def choices(values: Sequence[Any], may_be: str, log: bool = False) -> Range:
+    """The range of some values of a setting that `may_be` them all, equal ones once.
+
+    Beyond the least and the largest number lies one as far out as the next one is within, by ratio with `log` and where
+    they span a factor of 10.
+
+    >>> choices([0.001, 0.01, "auto"], "number > 0 | auto").above
+    0.1
+    """
+    values = tuple({json.dumps(value): value for value in values}.values())
+    numbers = sorted(filter(is_number, values))
+    if len(numbers) < 2:
+        return Range(choices=values)
+    (low, second), (last, high) = numbers[:2], numbers[-2:]
+    log = low > 0 and (log or high >= 10 * low)
+    down, up = (low * low / second, high * high / last) if log else (2 * low - second, 2 * high - last)
+    below, above = _further(low, down, high, up, may_be)
+    return Range(choices=values, below=below, above=above)
 
 
 def interval(
@@ -68,22 +83,28 @@ def interval(
     Range(low=0.0, high=2.0, log=False, integer=False, choices=(), below=None, above=3.0)
     """
     low, high = settings.fit(low, may_be), settings.fit(high, may_be)
-    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high)):
+    if not (is_number(low) and is_number(high)):
         raise NotAllowed("numbers for the ends of an interval")
     if not low < high:
         raise NotAllowed("the lower end first")
     if log and not low > 0:
         raise NotAllowed("a lower end above 0, for the scale is a log one")
-    least, most = settings.bounds(may_be)
     down, up = (low / 10, high * 10) if log else (low - (high - low) / 2, high + (high - low) / 2)
+    below, above = _further(low, down, high, up, may_be)
     return Range(
         low,
         high,
         log,
         integer=isinstance(low, int),
-        below=_beyond(low, down, least, may_be) if open_below else None,
-        above=_beyond(high, up, most, may_be) if open_above else None,
+        below=below if open_below else None,
+        above=above if open_above else None,
     )
+
+
+def _further(low: float, down: float, high: float, up: float, may_be: str) -> tuple[float | None, float | None]:
+    """`down` and `up`, or as far out as the setting may go; see `_beyond`."""
+    least, most = settings.bounds(may_be)
+    return _beyond(low, down, least, may_be), _beyond(high, up, most, may_be)
 
 
 def _beyond(end: float, further: float, bound: float | None, may_be: str) -> float | None:

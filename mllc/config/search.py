@@ -11,7 +11,7 @@ from typing import Any
 from mllc.config import catalogue, settings
 from mllc.config.checks import allowed, check_config
 from mllc.config.composer import Composer, Config, composer, in_trial
-from mllc.config.presets import key_of, merge, preset_blocks, preset_parts
+from mllc.config.presets import key_of, merge
 from mllc.config.ranges import SEARCHED_GROUPS, choices, declared, interval
 from mllc.config.settings import NotAllowed
 from mllc.errors import ConfigError
@@ -84,17 +84,18 @@ def expand_tuned(
     """How to search, the search of each row of a tuned sweep (tune.trials=N), and the trials that are not searched.
 
     As `mllc.config.compose.expand`, but for the settings that rows are searched for: of `optimizer.X` and `loss.X`,
-    several values are the choices of the search and one value takes it out of the search, unless `by` compares them; an
-    interval (Hydra's `interval(0.01,1)`, `tag(log,interval(0.01,1))`) is the range to search, of any number that trials
-    may differ in. A row with nothing to search, and those that a preset names, are trials as they stand. Without
-    `tune.trials` there is no search, and the trials are those of `expand`.
+    several values are the choices of the search, and one value takes it out of the search; an interval (Hydra's
+    `interval(0.01,1)`, `tag(log,interval(0.01,1))`) is the range to search, of any number that trials may differ in.
+    What `by` compares is not searched: it has the values that were typed, or else the YAML's own. A row with nothing to
+    search, and those that a preset names, are trials as they stand. Without `tune.trials` there is no search, and the
+    trials are those of `expand`.
     """
     with composer(config_dir) as hydra:
         tune = tune_settings([text for text in overrides if _is_tune(text)], hydra)
         name, own = hydra.preset([text for text in overrides if not _is_tune(text)], preset)
         if not tune.trials:
-            return tune, [], hydra.configs(preset_blocks(name, own, config_dir) if name else [own])
-        grid, rows = preset_parts(name, own, config_dir) if name else (merge(own), [])
+            return tune, [], hydra.configs(hydra.blocks(name, own))
+        grid, rows = hydra.parts(name, own)
         found = _searches([one for one in grid if one != "optimizer.lr=rates"], tune, by, hydra)
         searches = [search for search in found if search.space]
         if not searches:
@@ -117,8 +118,11 @@ def tune_settings(overrides: Sequence[str], hydra: Composer) -> Tune:
     content = catalogue.read(catalogue.tune_file())
     types = content["traits"]["types"]
     known = [f"tune.{name}" for name in types]
-    for text in merge(overrides):
+    overrides = merge(overrides)
+    for text in overrides:
         key = key_of(text)
+        if key == "tune":
+            raise ConfigError(f"{text} sets none of {', '.join(known)}: type tune.trials=20")
         if key not in known:
             raise ConfigError(f"'{key}' is not a setting{did_you_mean(key, known)} Known: {', '.join(known)}")
         if hydra.is_sweep(text):
@@ -129,7 +133,7 @@ def tune_settings(overrides: Sequence[str], hydra: Composer) -> Tune:
         except NotAllowed as error:
             hint = did_you_mean(str(value), settings.words(types[name]))
             raise ConfigError(f"{text} is not allowed: type {error}{hint}") from None
-    if overrides and not content["trials"] and merge(overrides) != ["tune.trials=0"]:
+    if overrides and not content["trials"] and overrides != ["tune.trials=0"]:
         raise ConfigError(f"{overrides[0]} says how to search, but not how long: type tune.trials=20 as well")
     return Tune(**{name: content[name] for name in types})
 
@@ -149,13 +153,22 @@ def _searches(overrides: Sequence[str], tune: Tune, by: Sequence[str], hydra: Co
     starts = {trial: hydra.compose_trial(trial) for trial in hydra.trials([*others, f"seed={tune.seed}"])}
     repeats = tuple(dict.fromkeys(hydra.value(next(iter(starts.values())), seed) for seed in seeds))
     if tune.seed in repeats:
-        raise ConfigError(f"tune.seed={tune.seed} is one of the sweep's own seeds: type another tune.seed")
-    found = (_search(trial, start, typed, tune, repeats, hydra) for trial, start in starts.items())
+        raise ConfigError(
+            f"seed={tune.seed} is the seed of the search, whose settings are repeated with others: leave it out of the "
+            "sweep's own, or type another tune.seed"
+        )
+    found = (_search(trial, start, typed, tune, by, repeats, hydra) for trial, start in starts.items())
     return list({json.dumps(search.start): search for search in found}.values())
 
 
 def _search(
-    trial: Sequence[str], start: Config, typed: Mapping[str, str], tune: Tune, seeds: tuple[int, ...], hydra: Composer
+    trial: Sequence[str],
+    start: Config,
+    typed: Mapping[str, str],
+    tune: Tune,
+    by: Sequence[str],
+    seeds: tuple[int, ...],
+    hydra: Composer,
 ) -> Search:
     """The search of one combination; ConfigError where a range is wrong, or the ends of the ranges do not go together.
 
@@ -165,7 +178,7 @@ def _search(
         ranges = declared(start, hydra.config_dir)
         space = {key: one for key, one in ranges.items() if key.partition(".")[0] in SPACES[tune.space]}
         space |= {key: _typed_range(start, text, ranges.get(key), hydra) for key, text in typed.items()}
-        space = {key: one for key, one in space.items() if key not in map(key_of, trial)}
+        space = {key: one for key, one in space.items() if key not in (*by, *map(key_of, trial))}
         own = {key: catalogue.lookup(start, key) for key in space}
         first = {key: value for key, value in own.items() if key not in typed or value in space[key]}
         search = Search(start, space, first, tune.trials, seeds, hydra.config_dir)
@@ -180,16 +193,17 @@ def _typed_range(config: Config, text: str, usual: Range | None, hydra: Composer
     ConfigError where the setting is not there, may not be that, or is shared by all rows.
     """
     key, ends = hydra.setting(config, text), hydra.interval(text)
+    may_be = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
+    usual_log = usual is not None and usual.log
     if ends is None:
-        return choices([hydra.value(config, one) for one in hydra.values(text)])
+        return choices([hydra.value(config, one) for one in hydra.values(text)], may_be, usual_log)
     if key.partition(".")[0] not in SEARCHABLE:
         raise ConfigError(
             f"{text}: {key} is what the rows of a comparison share; an interval may search the settings of "
             f"{listed(SEARCHABLE, len(SEARCHABLE), quote=str)}"
         )
     low, high, log = ends
-    may_be = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
     try:
-        return interval(low, high, may_be, log or (usual is not None and usual.log))
+        return interval(low, high, may_be, log or usual_log)
     except NotAllowed as error:
         raise ConfigError(f"{text} is not allowed: type {error}") from None

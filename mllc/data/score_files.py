@@ -37,7 +37,7 @@ def read_scored(scores: str, targets: str | None, *, unit: Unit | None, labels: 
             "called scores and targets"
         )
     found, _ = _read(scores, "SCORES", ("scores", unit or "logits", "logits", "probabilities"), single=not both)
-    truth, mask = _read(targets or scores, "TARGETS", ("targets", "labels"), single=not both)
+    truth, mask = _read(scores if both else targets, "TARGETS", ("targets", "labels"), single=not both)
     check_agreement(found, truth)
     names = _names(labels) if labels else found.titles or truth.titles
     notes = (*found.notes, *truth.notes)
@@ -58,6 +58,8 @@ def _read(argument: str, place: str, known: Sequence[str], *, single: bool) -> t
     with _opened(file, place) as (names, get):
         if not name:
             name = next((one for one in known if one in names), names[0] if single and len(names) == 1 else "")
+        if not names:
+            raise DataError(f"{place}: it holds no array; save both: numpy.savez('both.npz', scores=..., targets=...)")
         if name not in names:
             raise DataError(f"{place}: it holds {listed(names, limit=8)}; type {path}:NAME with one of them")
         values, mask = get(name), get("mask") if "mask" in names else None
@@ -89,15 +91,17 @@ def _opened(file: Path, place: str) -> Iterator[tuple[Sequence[str], Callable[[s
                 yield ["array"], lambda _: load_npz(file).toarray()
             else:
                 yield loaded.files, loaded.__getitem__
+    except MemoryError as error:
+        raise DataError(f"{place}: {error}; save fewer samples, or in half precision") from None
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, SafetensorError) as error:
         hint = "; Python objects, such as rows of different lengths, are not read" if "pickle" in str(error) else ""
         raise DataError(f"{place} is damaged, or no {kind} of numbers{hint} ({str(error).splitlines()[0]})") from None
 
 
 def _tensor(file: Path, tensors: Any, name: str) -> np.ndarray:
-    if tensors.get_slice(name).get_dtype() != "BF16":
+    if not tensors.get_slice(name).get_dtype().startswith(("BF16", "F8")):
         return tensors.get_tensor(name)
-    with safe_open(file, "pt") as of_torch:  # numpy has no bfloat16
+    with safe_open(file, "pt") as of_torch:  # numpy has neither bfloat16 nor 8 bits
         return of_torch.get_tensor(name).float().numpy()
 
 

@@ -63,7 +63,7 @@ class Scored:
         _check_finite(scores)
         known = _known(targets)
         if mask is not None:
-            also = np.asarray(mask)
+            also = _numbers(mask, "the entries of the mask")
             if also.shape != targets.shape:
                 raise DataError(f"the mask has the shape {also.shape} and targets {targets.shape}: save one as large")
             known &= also.astype(bool)

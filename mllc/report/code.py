@@ -116,7 +116,6 @@ def write(found: Sequence[Winner], file: Path, metric: str = "map") -> Path:
 
     ConfigError for another kind of file, and for several comparisons; StoreError where it cannot be written.
     """
-    beside = file.with_suffix(".json")
     if file.suffix != ".py":
         raise ConfigError(f"--code-file {file}: type a name that ends in .py; thresholds go into the .json beside it")
     if len(found) > 1:
@@ -125,6 +124,7 @@ def write(found: Sequence[Winner], file: Path, metric: str = "map") -> Path:
             "type the run folders of one, such as mllc report runs/digits-* --code-file FILE.py; or type --code"
         )
     try:
+        beside = file.with_suffix(".json")
         file.write_text(code(found[0], metric, verdict_file=True), encoding="utf-8")
         beside.write_text(json.dumps(verdict(found[0]), indent=1) + "\n", encoding="utf-8")
     except OSError as error:

@@ -44,7 +44,7 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
     studies: dict[str, Study] = {}
     damaged: list[str] = []
     unfinished: set[Path] = set()
-    for file in (file for path in paths for file in _files(path)):
+    for file in dict.fromkeys(file for path in paths for file in _files(path)):
         try:
             text = file.read_text(encoding="utf-8")
             if file.name == STUDY:
@@ -86,7 +86,7 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
 
 
 def _files(path: Path) -> list[Path]:
-    """The result.json of every run in or below a folder, there or not, and every study.json."""
+    """The result.json of every run in or below a folder, there or not, and every study.json, or those beside a run."""
     if not path.is_dir():
         raise StoreError(f"{path} is not a folder; type the folder of a run, or one that holds runs: mllc report runs")
     found = []
@@ -94,6 +94,8 @@ def _files(path: Path) -> list[Path]:
         is_study = STUDY in files
         if is_study or RESULT in files or "config.yaml" in files:
             found.append(Path(folder) / (STUDY if is_study else RESULT))
+            if Path(folder) == path and not is_study:
+                found += sorted(path.absolute().parent.glob(f"studies/*/{STUDY}"))
             children.clear()
         if len(Path(folder).relative_to(path).parts) == DEPTH:
             children.clear()

@@ -72,12 +72,13 @@ def label_report(
                 f"{option} {value!r} is unknown with --per-label{did_you_mean(value, known)} Known: {', '.join(known)}"
             )
     result, folder = _one(found)
-    rows, arrays = _files(folder)
+    names, thresholds, arrays = _files(folder)
+    decided_at = {"global": [result.threshold or 0.0], "per-label": thresholds}
     lines, averages = figures(
-        _decisions(threshold, result, rows, arrays),
+        arrays["decisions"] > 0 if threshold == "own" else arrays["scores"] > np.array(decided_at[threshold]),
         arrays["targets"] > 0,
         arrays["mask"] > 0 if "mask" in arrays else None,
-        [row["label"] for row in rows],
+        names,
     )
     shown = _ends(_sorted(lines, sort), top, bottom)
     flat = [*(line for block in shown for line in block), *averages]
@@ -150,33 +151,24 @@ def _one(found: Finished) -> tuple[RunResult, Path]:
     return result, folder
 
 
-def _files(folder: Path) -> tuple[list[dict[str, str]], dict[str, np.ndarray]]:
-    """The rows of per_label.csv and the arrays of scores.safetensors, which belong together."""
+def _files(folder: Path) -> tuple[list[str], list[float], dict[str, np.ndarray]]:
+    """The labels and thresholds of per_label.csv and the arrays of scores.safetensors, which belong together."""
     try:
         with (folder / "per_label.csv").open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         with safe_open(folder / "scores.safetensors", "np") as tensors:
             arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
-        sound = {"label", "threshold"} <= set(rows[0]) and len(rows) == arrays["targets"].shape[1]
+        names, thresholds = [row["label"] for row in rows], [float(row["threshold"]) for row in rows]
+        sound = len(rows) == arrays["targets"].shape[1]
         sound = sound and arrays["targets"].shape == arrays["scores"].shape == arrays["decisions"].shape
-    except (OSError, SafetensorError, csv.Error, ValueError, LookupError) as error:
+    except (OSError, SafetensorError, csv.Error, ValueError, TypeError, LookupError) as error:
         raise StoreError(
             f"{folder}: per_label.csv or scores.safetensors is missing or damaged ({error}); make the run again: its "
             "command with --force"
         ) from None
     if not sound:
         raise StoreError(f"{folder}: per_label.csv and scores.safetensors do not belong together; make the run again")
-    return rows, arrays
-
-
-def _decisions(
-    threshold: str, result: RunResult, rows: Sequence[dict[str, str]], arrays: dict[str, np.ndarray]
-) -> np.ndarray:
-    if threshold == "own":
-        return arrays["decisions"] > 0
-    per_label = threshold == "per-label"
-    limits = [float(row["threshold"]) for row in rows] if per_label else [result.threshold or 0.0]
-    return arrays["scores"] > np.array(limits)
+    return names, thresholds, arrays
 
 
 def _sorted(lines: list[Line], sort: str) -> list[Line]:

@@ -47,8 +47,8 @@ def select(results: Iterable[RunResult], by: str = "loss", studies: Iterable[Stu
     by       keys separated by commas: a field (loss, optimizer, backbone, ...) or a setting (`loss.gamma`,
              `batch_size`). `loss` is the row's name, which is the loss unless the config named the row.
     studies  searches. Where one has chosen settings and repeated them, only these repeats compete for the group: its
-             trials served to find them, and other runs had no search. Before that, runs that are no trials do; if there
-             are none, the trials
+             trials served to find them, and other runs had no search. Before that, runs that are no trials do (those
+             of the row with the seed of the search are taken for trials); if there are none, the trials
 
     Groups are compared within a block (same data, backbone, monitor and shared settings, those in `by` apart).
     Only the settings with the most seeds compete: a mean of one lucky seed would beat a mean of three. A run that
@@ -119,11 +119,13 @@ class _Searches:
         studies = list(studies)
         self.trials = {one.run_id: study for study in studies for one in study.tries}
         self.repeats = {run_id: study for study in studies for run_id in study.final}
+        self.seeds = {(study.name, study.seed) for study in studies}
 
     def competing(self, runs: list[RunResult]) -> tuple[list[RunResult], list[Study]]:
         """The runs of a group that compete, and the searches behind them."""
         repeats = [run for run in runs if run.run_id in self.repeats]
-        others = [run for run in runs if run.run_id not in self.trials]
+        # a search that is under way has not listed its last trials yet
+        others = [run for run in runs if run.run_id not in self.trials and (run.name, run.seed) not in self.seeds]
         behind = self.repeats if repeats else {} if others else self.trials
         studies = {behind[run.run_id].study_id: behind[run.run_id] for run in runs if run.run_id in behind}
         return repeats or others or runs, list(studies.values())

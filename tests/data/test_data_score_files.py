@@ -70,9 +70,12 @@ def test_safetensors(folder):
 
 
 def test_half_precision_of_torch(folder):
-    half = {"logits": torch.tensor(SCORES).bfloat16(), "targets": torch.tensor(TARGETS).bool()}
-    safetensors.torch.save_file(half, "half.safetensors")
-    assert same(read("half.safetensors", None)).scores.dtype == np.float32
+    for kind in (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2):
+        half = {"logits": torch.tensor(SCORES).to(kind), "targets": torch.tensor(TARGETS).bool()}
+        safetensors.torch.save_file(half, "half.safetensors")
+        found = read("half.safetensors", None)
+        assert found.scores.dtype == np.float32
+        assert found.scores.tolist() == half["logits"].float().tolist()
 
 
 def test_the_array_that_the_unit_names_is_taken(folder):
@@ -172,6 +175,8 @@ def broken(folder):
     (folder / "junk.npz").write_bytes(b"PK junk")
     (folder / "junk.safetensors").write_bytes(b"junk junk junk")
     np.save("objects.npy", np.array([{"a": 1}, [2]], dtype=object), allow_pickle=True)
+    np.savez("nothing.npz")
+    scipy.sparse.save_npz("vast.npz", scipy.sparse.coo_matrix(([1.0], ([0], [0])), shape=(2**24, 19_073_486)))
     np.savez("several.npz", a=SCORES, b=TARGETS)
     np.savez("targets.npz", targets=TARGETS)
     cut = (folder / "s.npy").read_bytes()[:-20]
@@ -201,6 +206,11 @@ def broken(folder):
         ("s.pt", "SCORES=s.pt: .pt is not read (a pickle could run anything); save .npy"),
         ("several.npz", "SCORES=several.npz: it holds 'a', 'b'; type several.npz:NAME with one of them"),
         ("several.npz:c", "SCORES=several.npz:c: it holds 'a', 'b'"),
+        (
+            "nothing.npz",
+            "SCORES=nothing.npz: it holds no array; save both: numpy.savez('both.npz', scores=..., targets",
+        ),
+        ("vast.npz", "SCORES=vast.npz: Unable to allocate 2.27 PiB"),
         ("s.npy:scores", "SCORES=s.npy:scores: this file holds one table and no names; type s.npy"),
         ("blank.csv", "SCORES=blank.csv: no row of numbers in it"),
         ("head.csv", "SCORES=head.csv: no row of numbers in it"),

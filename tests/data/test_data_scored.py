@@ -99,6 +99,7 @@ def test_a_mask_is_added_to_what_the_targets_say():
         ({"targets": np.zeros((2, 3))}, "targets hold no 1: there is nothing to find"),
         ({"targets": np.ones((2, 3))}, "targets hold no 0: every answer is right"),
         ({"targets": np.full((2, 3), np.nan)}, "all are unknown"),
+        ({"mask": [["yes", "no", "yes"], ["no", "no", "yes"]]}, "the entries of the mask hold <U3, not numbers"),
         ({"mask": np.ones((3, 3))}, "the mask has the shape (3, 3) and targets (2, 3)"),
         ({"label_names": ["a", "b"]}, "2 label names for 3 labels"),
     ],
