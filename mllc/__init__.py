@@ -7,7 +7,7 @@ The way of a batch, top to bottom; imports point down only:
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
-    plots/       run folders -> pictures                     page/       the comparison as one HTML file to share
+    plots/       run folders, scores -> pictures             page/       a comparison, a diagnosis as one HTML file
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
     report/      RunResults -> selection, verdicts, tables, words, code    options  what the commands take
     train        the training loop                           evaluate    predictions -> every figure

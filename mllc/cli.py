@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -193,6 +193,7 @@ def report(
 
     mllc report runs --plots pictures --html report.html
     """
+    from mllc.page.file import check_place
     from mllc.report import Question, load, render
     from mllc.report.code import as_code
     from mllc.report.per_label import label_report
@@ -200,8 +201,6 @@ def report(
     if label and plots is None:
         raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
     if html is not None:
-        from mllc.page.file import check_place
-
         check_place(html)
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": _width(), "color": _on_terminal()}
     asked = Question(metric, baseline or Question.baseline, region)
@@ -223,16 +222,17 @@ def report(
         make_folder(plots)
     typer.echo(text, nl=False)
     if plots is not None:
-        _draw(found, by, asked, plots, label or ())
+        from mllc.plots import figures
+
+        _write_pictures(*figures(found, by, asked, labels=label or ()), plots)
     if html is not None:
         _write_page(found, by, asked, html, bootstrap)
 
 
-def _draw(found: Any, by: str, asked: Any, folder: Path, labels: Sequence[str]) -> None:
-    """Writes every picture that the runs allow, and says on stderr which, and why not the others."""
-    from mllc.plots import figures, write
+def _write_pictures(drawn: Mapping[str, Any], missing: Mapping[str, str], folder: Path) -> None:
+    """Writes the pictures, and says on stderr which, and why not the others."""
+    from mllc.plots import write
 
-    drawn, missing = figures(found, by, asked, labels=labels)
     write(drawn.values(), folder)
     _say(f"{counted(len(drawn), 'picture')} in {folder}, each as PNG and SVG: {', '.join(drawn)}")
     if missing:
@@ -240,14 +240,25 @@ def _draw(found: Any, by: str, asked: Any, folder: Path, labels: Sequence[str]) 
 
 
 def _write_page(found: Any, by: str, asked: Any, file: Path, bootstrap: bool) -> None:
-    """Writes the comparison as one HTML file, and says so on stderr."""
+    """Writes the comparison as one HTML file."""
     from mllc.page.comparison import comparison_page
-    from mllc.page.file import save
+
+    _save_page(comparison_page(found, asked, by=by, bootstrap=bootstrap, command=_typed()), file)
+
+
+def _typed() -> str:
+    """This command, as it can be typed again."""
     from mllc.page.origin import typed
+
+    return typed([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _save_page(document: Any, file: Path) -> None:
+    """Writes a page, and says so on stderr."""
+    from mllc.page.file import save
     from mllc.page.render import render
 
-    command = typed([Path(sys.argv[0]).name, *sys.argv[1:]])
-    save(file, render(comparison_page(found, asked, by=by, bootstrap=bootstrap, command=command)))
+    save(file, render(document))
     _say(f"page: {file}")
 
 
@@ -261,15 +272,22 @@ def diagnose(
     labels: opt.Labels = None,
     seed: opt.HalvesSeed = 0,
     format: Annotated[str, typer.Option(help="table, md or json")] = "table",
+    plots: opt.Plots = None,
+    html: opt.Html = None,
 ) -> None:
-    """Say what is wrong with a model, of any framework, from its saved scores.
+    """Say what is wrong with a model, of any framework, from its saved scores; and draw it.
 
     mllc diagnose scores.npy targets.npy --logits
+
+    mllc diagnose scores.npy targets.npy --logits --plots pictures --html diagnosis.html
     """
     from mllc.data.score_files import read_scored
+    from mllc.page.file import check_place
 
     if logits and probabilities:
         raise ConfigError("type --logits or --probabilities, whichever the scores are, and not both")
+    if html is not None:
+        check_place(html)
     unit = "logits" if logits else "probabilities" if probabilities else None
     scored = read_scored(scores, targets, unit=unit, labels=labels)
 
@@ -277,9 +295,25 @@ def diagnose(
     from mllc.report.diagnosis import check_format, render
 
     check_format(format)
+    if plots is not None:
+        from mllc.plots import make_folder
+
+        make_folder(plots)
     found = diagnose(scored, threshold=threshold, seed=seed)
     title = f"{scores} against {targets}" if targets else scores
     typer.echo(render(found, title, format=format, width=_width(), color=_on_terminal()), nl=False)
+    if plots is None and html is None:
+        return
+    from mllc.plots.diagnosed import figures
+
+    drawn, missing = figures(scored, found, title)
+    if plots is not None:
+        _write_pictures(drawn, missing, plots)
+    if html is not None:
+        from mllc.page.diagnosis import diagnosis_page
+
+        files = {"scores": scores, "targets": targets or scores, "label names": str(labels or "")}
+        _save_page(diagnosis_page(found, title, drawn.values(), files=files, command=_typed()), html)
 
 
 @app.command(name="list")

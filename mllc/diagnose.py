@@ -59,8 +59,8 @@ class Diagnosis:
     look        what the values look like (mllc.metrics.signs.look)
     inverted    whether the scores rank with their sign changed, and not as they are
     columns     index of a label -> index of the column that fits it better, where nothing ranks (mllc.metrics.signs)
-    labels      one object a label: index, label, positives, predicted (by the own threshold), ap and ranks (None
-                without positives), threshold
+    labels      one object a label: index, label, positives, predicted (by the own threshold), ap, chance (the ap of a
+                random order) and ranks (these three None without positives), threshold
     notes       what the reader did
     """
 
@@ -101,7 +101,7 @@ def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -
     scores, targets = torch.from_numpy(scored.scores.astype(np.float64)), torch.from_numpy(scored.targets)
     mask = None if scored.mask is None else torch.from_numpy(scored.mask)
     predictions = Predictions(scores, decide(scores, own), targets, mask)
-    logits = scores if scored.unit == "logits" else _log_odds(scores)
+    logits = scores if scored.unit == "logits" else torch.from_numpy(scored.log_odds())
     ap, chance = average_precision(scores, targets, mask), chance_average_precision(targets, mask)
 
     metrics = _ranking(predictions, ap, chance) | decision_figures(predictions.decisions, targets, mask)
@@ -135,14 +135,6 @@ def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -
         labels=_labels(scored.label_names, counts, ap, chance, thresholds["per_label"]),
         notes=scored.notes,
     )
-
-
-def _log_odds(probabilities: Tensor) -> Tensor:
-    """log(p / (1 - p)) in float64; 0 and 1 come one below and one above all others, so that no order is lost."""
-    odds = torch.logit(probabilities)
-    finite = odds[odds.isfinite()]
-    low, high = (finite.min(), finite.max()) if len(finite) else (odds.new_zeros(()), odds.new_zeros(()))
-    return odds.clamp(low - 1, high + 1)
 
 
 def _ranking(predictions: Predictions, ap: Tensor, chance: Tensor) -> Metrics:
@@ -211,6 +203,7 @@ def _labels(
             "positives": positives,
             "predicted": predicted,
             "ap": value if positives else None,
+            "chance": by_chance if positives else None,
             "ranks": useful(value, by_chance) if positives else None,
             "threshold": threshold,
         }

@@ -46,12 +46,12 @@ CodeFile = Annotated[
 CodeLoss = Annotated[str | None, typer.Option(help="With --code or --code-file: another row than the best")]
 
 Plots = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Draw the runs into this folder, as PNG and SVG", show_default=False)
+    Path | None, typer.Option(metavar="DIR", help="Draw pictures into this folder, as PNG and SVG", show_default=False)
 ]
 PlotLabels = Annotated[
     list[str] | None, typer.Option(help="Label whose precision and recall are drawn by --plots; repeatable")
 ]
-Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the comparison as one page to share")]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write all of it as one page to share")]
 
 Scores = Annotated[str, typer.Argument(help="FILE or FILE:NAME (.npy, .npz, .safetensors, .csv), a row a sample")]
 Targets = Annotated[str | None, typer.Argument(help="Likewise, of 0 and 1; -1, NaN or ? where unknown")]

@@ -226,8 +226,11 @@ def test_the_figures_of_labels_are_means_over_seeds(finished, made):
             found = [float(line["ap"]) for line in values[name] if line["ap"]]
             expected = round(1000 * float(np.mean(found))) if found else None
             assert data["figures"]["average precision"][place][at] == expected
-            assert data["test"][at] == round(np.mean([int(line["test_positives"]) for line in values[name]]), 1)
-    assert data["test"] == sorted(data["test"], reverse=True)
+            assert data["numbers"][1]["values"][at] == round(
+                np.mean([int(line["test_positives"]) for line in values[name]]), 1
+            )
+    assert [one["title"] for one in data["numbers"]] == ["train", "test"]
+    assert data["numbers"][1]["values"] == sorted(data["numbers"][1]["values"], reverse=True)
     table = next(one for one in page.every("caption") if "Each label on test" in one["text"])
     assert "means over 6 seeds" in table["text"]
 
@@ -473,7 +476,7 @@ def test_the_command_writes_it(tmp_path, folder):
     assert oct((tmp_path / "my page.html").stat().st_mode)[-3:] == oct(0o666 & ~_umask())[-3:]
 
 
-@pytest.mark.parametrize("place", [".", "no/page.html", "file/page.html", "/dev/null"])
+@pytest.mark.parametrize("place", [".", "no/page.html", "file/page.html", "/dev/null", "page", "page.png"])
 def test_a_place_that_cannot_be_is_refused_at_once(tmp_path, place):
     (tmp_path / "file").touch()
     done = mllc("report", "no_such_runs", "--html", place, cwd=tmp_path)

@@ -71,7 +71,9 @@ def test_every_command_runs(tmp_path):
 def test_a_model_of_one_s_own_is_diagnosed(tmp_path):
     write_scores(tmp_path)
     commands = [command for command in MLLC if command.startswith("mllc diagnose ")]
-    text, row = (run(command, tmp_path).stdout for command in commands)
+    text, row, again = (run(command, tmp_path).stdout for command in commands)
+    assert again == text
+    assert {"diagnosis.html", "pictures"} <= {file.name for file in tmp_path.iterdir()}
     assert "It floods, and it does not rank: no threshold helps." in text.replace("\n  ", " ")
     assert {"map", "micro_f1", "micro_f1_tuned", "collapsed", "labels_per_sample"} <= json.loads(row).keys()
 

@@ -79,6 +79,23 @@ class Scored:
         floats = scores if scores.dtype.kind == "f" else scores.astype(np.float64)
         return cls(floats, true.astype(np.uint8), None if known.all() else known, unit, names, tuple(notes))
 
+    def log_odds(self) -> np.ndarray:
+        """The scores on the logit scale, float64: logits as they are, probabilities as log(p / (1 - p)).
+
+        Probabilities of 0 and 1 come one below and one above all others, so that no order is lost.
+
+        >>> Scored.of([[0.5, 0.0], [1.0, 0.5]], [[1, 0], [1, 1]], unit="probabilities").log_odds().tolist()
+        [[0.0, -1.0], [1.0, 0.0]]
+        """
+        scores = self.scores.astype(np.float64)
+        if self.unit == "logits":
+            return scores
+        with np.errstate(divide="ignore"):
+            odds = np.log(scores / (1 - scores))
+        finite = odds[np.isfinite(odds)]
+        low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+        return np.clip(odds, low - 1, high + 1)
+
 
 def _numbers(values: Any, what: str) -> np.ndarray:
     try:

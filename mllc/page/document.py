@@ -26,6 +26,14 @@ class Notes:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """What to do, in this order."""
+
+    texts: Sequence[str]
+    kind: ClassVar[str] = "steps"
+
+
+@dataclass(frozen=True)
 class Heading:
     """A column's title, and in a few words what it says; a column of numbers is sorted from the largest at first."""
 
@@ -66,22 +74,36 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Figures of every label, for some rows of a comparison, to be searched and sorted.
+class Numbers:
+    """A number of every label, or None where it is undefined; digits: decimals shown, None for as many as there are."""
 
-    names     of the labels, those with the most positives on test first
-    rows      names of the compared rows
-    training  positives of each label; test: likewise, both means over seeds
-    figures   what it is -> row -> label -> thousandths, or None where it is undefined
+    title: str
+    values: Sequence[float | None]
+    digits: int | None = None
+
+    def written(self, label: int) -> str:
+        value = self.values[label]
+        return "" if value is None else f"{value:.10g}" if self.digits is None else f"{value:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Figures of every label, of one model or for some rows of a comparison, to be searched and sorted.
+
+    names    of the labels, those with the largest number first
+    numbers  columns that do not depend on the row
+    order    which of `numbers` that is
+    rows     names of the compared rows
+    figures  what it is -> row -> label -> thousandths, or None where it is undefined
     """
 
     name: str
     caption: str
     names: Sequence[str]
-    rows: Sequence[str]
-    training: Sequence[float]
-    test: Sequence[float]
-    figures: dict[str, list[list[int | None]]]
+    numbers: Sequence[Numbers]
+    order: int
+    rows: Sequence[str] = ()
+    figures: dict[str, list[list[int | None]]] = field(default_factory=dict)
     kind: ClassVar[str] = "labels"
     page: ClassVar[int] = 50
     """Labels shown at a time."""
@@ -93,13 +115,12 @@ class Labels:
 
     @property
     def first(self) -> list[list[str]]:
-        """The labels shown at first: name, positives in training and on test, and the first figure of each row."""
-        figures = next(iter(self.figures.values()))
+        """The labels shown at first: name, numbers, and the first figure of each row."""
+        figures = next(iter(self.figures.values()), [])
         return [
             [
                 name,
-                f"{self.training[label]:g}",
-                f"{self.test[label]:g}",
+                *(one.written(label) for one in self.numbers),
                 *("" if (one := figures[row][label]) is None else f"{one / 1000:.3f}" for row in self.shown),
             ]
             for label, name in enumerate(self.names[: self.page])
@@ -141,7 +162,7 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Part = Text | Notes | Table | Labels | Drawing | Facts | Commands | Fold
+Part = Text | Notes | Steps | Table | Labels | Drawing | Facts | Commands | Fold
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ def check_place(file: Path) -> None:
     """StoreError unless a file of that name can be written."""
     if file.is_dir():
         raise StoreError(f"--html {file} is a folder; type the name of a file: --html {file / 'report.html'}")
+    if file.suffix.lower() not in (".html", ".htm"):
+        raise StoreError(f"--html {file} has not the ending of a page; type --html {file.with_suffix('.html')}")
     if not file.parent.is_dir():
         raise StoreError(f"--html {file}: there is no folder {file.parent}; type --html ANOTHER_FILE, or make it first")
     if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not file.is_file()):

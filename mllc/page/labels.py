@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mllc.page.document import Labels
+from mllc.page.document import Labels, Numbers
 from mllc.plots.folders import read_labels
 from mllc.report.comparison import Row, label
 from mllc.report.verdicts import Question
@@ -51,12 +51,9 @@ def labels_of(
     if not found:
         return None
     training, test = (_mean([one[column] for one in found.values()]) for column in COLUMNS[:2])
-    shown = [one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}…" for one in names]
-    order = np.argsort(-test, kind="stable").tolist()
-    sizes = np.cumsum([len(shown[i].encode()) + 4 * BYTES for i in order])
     room = int(share * MOST_BYTES)
-    order = order[: max(1, int(np.searchsorted(sizes, room / 2, side="right")))]
-    room = max(0, room - int(sizes[len(order) - 1])) // (BYTES * len(order))
+    order, shown, taken = fitting(names, test, 4 * BYTES, room // 2)
+    room = max(0, room - taken) // (BYTES * len(order))
     rows = _first(list(found), max(1, room), asked.baseline)
     columns = _nearest_first(asked.metric)[: max(1, room // len(rows))]
     parts = [("label", len(order), len(names)), ("row", len(rows), len(found)), ("figure", len(columns), len(FIGURES))]
@@ -64,12 +61,26 @@ def labels_of(
     return Labels(
         name,
         f"Each label on test, means over {counted(seeds, 'seed')}; empty where a label has no positives{cut}",
-        [shown[i] for i in order],
+        shown,
+        [Numbers("train", training[order].round(1).tolist()), Numbers("test", test[order].round(1).tolist())],
+        1,
         rows,
-        training[order].round(1).tolist(),
-        test[order].round(1).tolist(),
         {FIGURES[one]: [_thousandths(found[row][one][order]) for row in rows] for one in columns},
     )
+
+
+def fitting(
+    names: Sequence[str], positives: NDArray[np.float64], each: int, room: int
+) -> tuple[list[int], list[str], int]:
+    """The labels that fit into `room` bytes, those with the most positives first: places, short names, bytes taken.
+
+    each  bytes of a label beside its name
+    """
+    order: list[int] = np.argsort(-positives, kind="stable").tolist()
+    shown = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in (names[i] for i in order)]
+    sizes = np.cumsum([len(name.encode()) + each for name in shown])
+    number = max(1, int(np.searchsorted(sizes, room, side="right")))
+    return order[:number], shown[:number], int(sizes[number - 1])
 
 
 def _read(

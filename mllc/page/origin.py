@@ -46,7 +46,9 @@ def told(folders: Iterable[Path], report: str) -> list[Part]:
     for i, origin in enumerate(found, 1):
         if len(found) > 1:
             parts.append(Text(f"Environment {i} of {len(found)}, {counted(origin.runs, 'run')}:"))
-        parts += [Commands([*setup(origin.facts), *_typed_in(origin)]), Facts(_facts(origin))]
+        runs = Counter(day.partition("T")[0] for day in origin.started)
+        days = ("runs", ", ".join(f"{number} on {day}" for day, number in runs.items()))
+        parts += [Commands([*setup(origin.facts), *_typed_in(origin)]), Facts([*facts_of(origin.facts), days])]
     if unknown:
         parts.append(Text(f"{counted(unknown, 'run')} without a readable environment.json: its command is not known."))
     return [*parts, Text("This page was made by"), Commands([report])]
@@ -88,13 +90,16 @@ def _typed_in(origin: Origin) -> list[str]:
     return lines
 
 
-def _facts(origin: Origin) -> list[tuple[str, str]]:
-    facts, packages = dict(origin.facts), origin.facts.get("packages") or {}
-    facts.pop("packages", None)
-    runs = Counter(day.partition("T")[0] for day in origin.started)
-    pairs = [(key.replace("_", " "), str(value)) for key, value in facts.items() if value is not None]
-    pairs += [(name, str(version)) for name, version in packages.items()]
-    return [*pairs, ("runs", ", ".join(f"{number} on {day}" for day, number in runs.items()))]
+def facts_of(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    """Versions and hardware, by name."""
+    packages = environment.get("packages") or {}
+    apart = (*ALSO, "packages")
+    pairs = [
+        (key.replace("_", " "), str(value))
+        for key, value in environment.items()
+        if key not in apart and value is not None
+    ]
+    return pairs + [(name, str(version)) for name, version in packages.items()]
 
 
 def _read(file: Path) -> dict[str, Any] | None:

@@ -78,14 +78,27 @@
     ].map((selector) => block.querySelector(selector));
     const boxes = elements("fieldset input", block);
     const lowered = data.names.map((name) => name.toLowerCase());
-    let by = { key: "test", sign: -1 };
+    const fixed = [{ title: "label", values: data.names }, ...data.numbers];
+    const startBy = { key: 1 + data.order, sign: -1 };
+    let by = startBy;
     const order = data.names.map((_, label) => label);
     let found = order;
     let start = 0;
 
+    // A column's key: its place among those that are fixed, and behind them the rows of the comparison.
+    const rowOf = (key) => key - fixed.length;
     const rows = () => boxes.filter((box) => box.checked).map((box) => Number(box.value));
-    const keys = () => ["names", "training", "test", ...rows()];
-    const valueAt = (key, label) => (typeof key === "string" ? data[key] : data.figures[figure.value][key])[label];
+    const keys = () => [...fixed.keys(), ...rows().map((row) => fixed.length + row)];
+    const titleOf = (key) => (key < fixed.length ? fixed[key].title : data.rows[rowOf(key)]);
+    const valueAt = (key, label) =>
+      (key < fixed.length ? fixed[key].values : data.figures[figure.value][rowOf(key)])[label];
+
+    function written(key, label) {
+      const value = valueAt(key, label);
+      if (value === null) return "";
+      if (key >= fixed.length) return (value / 1000).toFixed(3);
+      return fixed[key].digits == null ? value : value.toFixed(fixed[key].digits);
+    }
 
     function cell(tag, text, isNumber) {
       const made = document.createElement(tag);
@@ -95,15 +108,12 @@
     }
 
     function show() {
-      const shown = rows();
+      const [, ...shown] = keys();
       const lines = found.slice(start, start + data.page).map((label) => {
-        const figures = shown.map((row) => valueAt(row, label));
-        const written = figures.map((value) => (value === null ? "" : (value / 1000).toFixed(3)));
         const name = cell("th", data.names[label]);
         name.scope = "row";
         const line = document.createElement("tr");
-        const numbers = [data.training[label], data.test[label], ...written];
-        line.append(name, ...numbers.map((text) => cell("td", text, true)));
+        line.append(name, ...shown.map((key) => cell("td", written(key, label), true)));
         return line;
       });
       body.replaceChildren(...lines);
@@ -128,9 +138,8 @@
     }
 
     function choose() {
-      const titles = ["label", "train", "test", ...rows().map((row) => data.rows[row])];
-      if (!keys().includes(by.key)) by = { key: "test", sign: -1 };
-      head.replaceChildren(...titles.map((title, column) => cell("th", title, column > 0)));
+      if (!keys().includes(by.key)) by = startBy;
+      head.replaceChildren(...keys().map((key, column) => cell("th", titleOf(key), column > 0)));
       keys().forEach((key, column) => {
         head.cells[column].scope = "col";
         if (key === by.key) head.cells[column].setAttribute("aria-sort", by.sign < 0 ? "descending" : "ascending");
@@ -144,7 +153,7 @@
 
     boxes.forEach((box) => box.addEventListener("change", choose));
     search.addEventListener("input", find);
-    figure.addEventListener("change", sort);
+    figure?.addEventListener("change", sort);
     previous.addEventListener("click", () => { start -= data.page; show(); });
     next.addEventListener("click", () => { start += data.page; show(); });
     choose();

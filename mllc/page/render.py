@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ def embedded(labels: Labels) -> Markup:
     """The figures of labels as JSON that may stand inside a <script> element."""
     values: dict[str, Any] = {
         "names": labels.names,
+        "numbers": [asdict(one) for one in labels.numbers],
+        "order": labels.order,
         "rows": labels.rows,
-        "training": labels.training,
-        "test": labels.test,
         "figures": labels.figures,
         "page": labels.page,
     }

@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from mllc.errors import ConfigError
+from mllc.plots import precision_recall
 from mllc.plots.folders import History, read_history, read_labels, read_scores
 from mllc.plots.score_curves import ScoredRun, scored_run
 from mllc.plots.style import points_each
@@ -117,16 +118,11 @@ class Gathered:
                 hint = did_you_mean(unknown[0], list(found.names))
                 raise ConfigError(f"--label {unknown[0]!r} is not a label of this data{hint}")
             return {found.names.index(name): name for name in self.wanted}
-        for least in (3, 1):  # test samples, for a curve worth the name
-            able = np.flatnonzero((found.test >= least) & (found.training > 0))
-            if len(able) >= 3:
-                ordered = able[np.argsort(-found.training[able], kind="stable")]
-                picked = {"head": ordered[0], "medium": ordered[len(ordered) // 2], "tail": ordered[-1]}
-                return {
-                    int(at): f"{group}: {found.names[at]} ({counted(int(found.training[at]), 'training sample')})"
-                    for group, at in picked.items()
-                }
-        return {}
+        picked = precision_recall.examples(found.training, found.test)
+        return {
+            at: f"{group}: {found.names[at]} ({counted(int(found.training[at]), 'training sample')})"
+            for group, at in picked.items()
+        }
 
     @cached_property
     def scored(self) -> dict[str, list[ScoredRun]]:

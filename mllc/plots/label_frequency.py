@@ -61,11 +61,22 @@ def by_group(counts: Values, values: Values) -> list[float]:
 
 
 @styled
-def draw(rows: Mapping[str, Values], counts: Values, *, title: str, axis: str, baseline: str | None = None) -> Figure:
+def draw(
+    rows: Mapping[str, Values],
+    counts: Values,
+    *,
+    title: str,
+    axis: str,
+    baseline: str | None = None,
+    chance: Values | None = None,
+    counted: str = "training samples",
+) -> Figure:
     """Left: running median over the labels of each row (of a single row its labels too). Right: mean in each third.
 
-    rows    row -> a value a label, NaN where it has none
-    counts  positives of each label in training
+    rows     row -> a value a label, NaN where it has none
+    counts   positives of each label in training
+    chance   the value of each label in a random order
+    counted  where the positives are counted
     """
     figure, [[curves, groups]] = style.panels(1, 2, (9.5, 4.3), title, width_ratios=[3, 2], sharey=True)
     shown = style.looks(list(rows), baseline)
@@ -79,6 +90,9 @@ def draw(rows: Mapping[str, Values], counts: Values, *, title: str, axis: str, b
         x, y = running_median(places, values)
         curves.plot(x, y, **look.line(len(x)))
         groups.plot(range(3), by_group(counts, values), **look.line(1))
+    if chance is not None:
+        curves.plot(*running_median(places, chance), **style.CHANCE)
+        groups.plot(range(3), by_group(counts, chance), **style.CHANCE)
     if places.max() > 3 * places.min():
         style.log_scale(curves)
         if places.min() < 1:
@@ -96,7 +110,7 @@ def draw(rows: Mapping[str, Values], counts: Values, *, title: str, axis: str, b
             )
     curves.set_xlim(left, right)
     curves.set_ylim(-0.03, 1.03)
-    curves.set_xlabel("training samples with the label (count)")
+    curves.set_xlabel(f"{counted} with the label (count)")
     curves.set_ylabel(f"{axis}, running median (0 to 1)")
     groups.set_ylabel("mean of the third (0 to 1)")
     groups.tick_params(axis="y", labelleft=True)
@@ -104,6 +118,6 @@ def draw(rows: Mapping[str, Values], counts: Values, *, title: str, axis: str, b
     names = [f"{name}\n{words} {style.plain(np.floor(end))}" for name, (words, end) in zip(GROUPS, parts, strict=True)]
     groups.set_xticks(range(3), names)
     groups.set_xlim(-0.35, 2.35)
-    groups.set_xlabel("third of the labels (training samples each)")
-    style.legend(figure, shown)
+    groups.set_xlabel(f"third of the labels ({counted} each)")
+    style.legend(figure, shown, [] if chance is None else [style.key("random order", **style.CHANCE)])
     return figure

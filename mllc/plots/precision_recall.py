@@ -6,13 +6,27 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from mllc.plots import style
 from mllc.plots.score_curves import Curve, ScoredRun
 from mllc.plots.style import Look, styled
 
-CHANCE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 1.5)), "linewidth": 1.0}
 OWN: dict[str, Any] = {"linestyle": "none", "markersize": 9, "markeredgecolor": "black"}
+
+
+def examples(training: NDArray[np.float64], test: NDArray[np.float64]) -> dict[str, int]:
+    """Which label to draw as head, medium and tail, by positives in training; empty where not three have any on test.
+
+    >>> examples(np.array([9.0, 50.0, 1.0, 20.0]), np.array([3.0, 5.0, 0.0, 4.0]))
+    {'head': 1, 'medium': 3, 'tail': 0}
+    """
+    for least in (3, 1):  # on test, for a curve worth the name
+        able = np.flatnonzero((test >= least) & (training > 0))
+        if len(able) >= 3:
+            ordered = able[np.argsort(-training[able], kind="stable")].tolist()
+            return {"head": ordered[0], "medium": ordered[len(ordered) // 2], "tail": ordered[-1]}
+    return {}
 
 
 @styled
@@ -22,11 +36,13 @@ def draw(
     title: str,
     labels: Mapping[int, str] | None = None,
     baseline: str | None = None,
+    rule: str = "own rule",
 ) -> Figure:
     """One panel of all labels (micro), and one for each of `labels` (index -> what its panel is called).
 
     Of several runs the first carries the row's look; the others are thin, and only in the first panel. Curves are
-    steps, the area under which is the average precision. A large marker stands where the own rule decides.
+    steps, the area under which is the average precision. A large marker stands where the own rule decides,
+    which the legend calls `rule`.
     """
     labels = labels or {}
     shown = style.looks(list(rows), baseline)
@@ -45,8 +61,8 @@ def draw(
         panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="recall (0 to 1)", ylabel="precision (0 to 1)")
         panel.set_title(style.shorten(name, 56))
         panel.label_outer()
-    micro.axhline(next(iter(rows.values()))[0].chance, **CHANCE)
-    extra = [style.key("own rule", marker="o", color="white", **OWN), style.key("random order", **CHANCE)]
+    micro.axhline(next(iter(rows.values()))[0].chance, **style.CHANCE)
+    extra = [style.key(rule, marker="o", color="white", **OWN), style.key("random order", **style.CHANCE)]
     style.legend(figure, shown, extra)
     return figure
 

@@ -40,15 +40,26 @@ class Ranking:
         predicted = len(self.scores) - np.searchsorted(self.scores, cuts, side="right")
         return 2 * hits / np.maximum(predicted + len(self.positives), 1)
 
-    def f1_curve(self, points: int, include: float | None = None) -> Curve:
-        """(thresholds, F1) at evenly spaced thresholds, see WIDEST; it reaches to `include` where that lies beyond."""
+    def f1_curve(self, points: int, include: Sequence[float] = ()) -> Curve:
+        """(thresholds, F1) at `points` thresholds: those of `include`, the others evenly spaced, see WIDEST."""
         true = max(1, len(self.positives))
         ends = [float(self.scores[-min(len(self.scores), number)]) for number in (WIDEST * true, 1 + true // WIDEST)]
-        ends += [] if include is None else [include]
-        low, high = min(ends), max(ends)
+        low, high = min(*ends, *include), max(*ends, *include)
         margin = (high - low) * 0.03 or 1.0
-        thresholds = np.linspace(low - margin, high + margin, points)
+        thresholds = np.sort([*np.linspace(low - margin, high + margin, points - len(include)), *include])
         return thresholds, self.f1(thresholds)
+
+    def counts(self, edges: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many true and how many false items score in each bar: above its left edge, up to its right one.
+
+        The outermost bars hold what lies beyond the first and the last edge as well.
+        """
+        found = []
+        for scores in (self.positives, self.scores):
+            up_to = np.searchsorted(scores, edges[1:-1], side="right")
+            found.append(np.diff(up_to, prepend=0, append=len(scores)))
+        true, all_ = found
+        return true, all_ - true
 
     def precision_recall(self) -> Curve:
         """(recall, precision) of each cut just below a true item, recall ascending; empty without true items.
@@ -90,14 +101,18 @@ def scored_run(
     own_cut: float | None,
     labels: Sequence[int] = (),
     points: int = 160,
+    ranking: Ranking | None = None,
+    reach_own: bool = False,
 ) -> ScoredRun:
     """The curves of a run's predictions, each of at most `points` points.
 
     own_cut  where the own rule cuts, if it is a cut; believed only if the decisions agree
     labels   of which precision and recall are wanted
+    ranking  of all these scores, where it is made already
+    reach_own  whether the curve of F1 goes as far as the own cut, however low it is there
     """
     scores, targets, decisions, mask = found
-    ranking = Ranking(scores, targets, mask)
+    ranking = ranking or Ranking(scores, targets, mask)
     known = decisions if mask is None else decisions & mask
     hits, predicted, true = np.count_nonzero(known & targets), np.count_nonzero(known), len(ranking.positives)
     if own_cut is not None and np.any(np.abs(scores[decisions != (scores > own_cut)] - own_cut) > ROUNDING):
@@ -107,7 +122,7 @@ def scored_run(
         for label in labels
     }
     return ScoredRun(
-        f1=ranking.f1_curve(points, tuned),
+        f1=ranking.f1_curve(points, [cut for cut in (tuned, own_cut if reach_own else None) if cut is not None]),
         own=(own_cut, 2 * hits / max(1, predicted + true)),
         tuned=None if tuned is None else (tuned, float(ranking.f1(tuned))),
         precision_recall=_thin(ranking.precision_recall(), points),

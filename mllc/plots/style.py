@@ -61,6 +61,9 @@ MINUS = "\N{MINUS SIGN}"
 OWN, TUNED, HALF = "#d55e00", "#0072b2", "0.8"
 """Colours of the own rule, the tuned threshold, and probability 1/2."""
 
+CHANCE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 1.5)), "linewidth": 1.0}
+"""The line of a random order."""
+
 MOST = len(COLORS)
 """Rows told apart in one panel; the others are drawn in grey behind them."""
 
@@ -207,6 +210,35 @@ def plain_ticks(axes: Axes, axis: str) -> None:
     of = getattr(axes, f"{axis}axis")
     of.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     of.set_minor_formatter(NullFormatter())
+
+
+def probability_scale(axes: Axes) -> None:
+    """Writes probabilities on a horizontal axis of log-odds, whose limits are known by now: round ones, a few.
+
+    >>> _, [[axes]] = panels(1, 1, (4, 3), "")
+    >>> _ = axes.set_xlim(-7, 3)
+    >>> probability_scale(axes)
+    >>> [label.get_text() for label in axes.get_xticklabels()]
+    ['0.001', '0.01', '0.1', '0.5', '0.9']
+    """
+    low, high = axes.get_xlim()
+    decades = [10.0**k for k in range(-12, 0)]
+    found: dict[float, str] = {}
+    for steps in ((1,), (1, 2, 5)):
+        small = [step * decade for decade in decades for step in steps if step * decade < 0.5]
+        ticks = {math.log(p / (1 - p)): plain(p) for p in small} | {0.0: "0.5"}
+        ticks |= {math.log((1 - p) / p): plain(1 - p) if p > 1e-5 else f"1 {MINUS} {plain(p)}" for p in small[::-1]}
+        found = {place: text for place, text in ticks.items() if low <= place <= high}
+        if len(found) >= 3:
+            break
+    else:
+        ends = [1 / (1 + math.exp(min(-place, 700.0))) for place in (low, high)]
+        shares = [
+            p for p in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*ends) if ends[0] <= p <= ends[1] and 0 < p < 1
+        ]
+        found = {math.log(p / (1 - p)): f"{p:.8g}" for p in shares}
+    step = math.ceil(len(found) / 8) or 1
+    axes.set_xticks(list(found)[::step], list(found.values())[::step])
 
 
 def whole_numbers(axes: Axes, axis: str = "x") -> None:

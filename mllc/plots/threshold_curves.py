@@ -15,6 +15,7 @@ SCALES = {
     "logits": "threshold (logit)",
     "softmax": "threshold (log-odds of softmax)",
     "product": "threshold (log of expected count)",
+    "probabilities": "threshold (probability, on the logit scale)",
 }
 
 MARKS: dict[str, dict[str, Any]] = {
@@ -22,6 +23,9 @@ MARKS: dict[str, dict[str, Any]] = {
     "tuned": {"color": TUNED, "marker": "o", "linestyle": "none", "markersize": 6, "markeredgecolor": "white"},
     "half": {"color": HALF, "linestyle": "-", "linewidth": 4.0, "zorder": 1.2},
 }
+
+NAMES = {"own": "own rule", "tuned": "tuned on validation", "half": "probability 0.5 (score 0)"}
+"""What is marked, and what the legend calls it."""
 
 
 def own_cut(settings: Mapping[str, Any], mean_cardinality: float | None) -> float | None:
@@ -49,44 +53,47 @@ def draw(
     title: str,
     scales: Mapping[str, str],
     rules: Mapping[str, str],
+    names: Mapping[str, str] = NAMES,
 ) -> Figure:
     """A panel a row, a curve a run.
 
-    scales  row -> what its scores are, a key of SCALES
+    scales  row -> what its scores are, a key of SCALES; those of probabilities are log-odds
     rules   row -> the name of its own rule, written where it is not a threshold
+    names   of the marks; what has none is not marked
     """
     lines, columns = style.grid(len(rows), 5 if len(rows) > 12 else 4)
     figure, axes = style.panels(lines, columns, (max(5.0, 2.6 * columns), 2.15 * lines + 1.0), title, sharey=True)
     top = max((max(run.f1[1].max(), run.own[1]) for runs in rows.values() for run in runs), default=1.0)
     for number, (panel, (name, runs)) in enumerate(zip(style.flat(axes, len(rows)), rows.items(), strict=True)):
-        _panel(panel, runs, scales.get(name, ""), rules.get(name, ""))
+        _panel(panel, runs, scales.get(name, ""), rules.get(name, ""), "half" in names)
         panel.set_ylim(-0.02 * top, 1.08 * top)
         panel.set_title(style.shorten(name, 30))
         panel.set_xlabel(SCALES.get(scales.get(name, ""), "threshold (score)"), fontsize=8)
-        panel.locator_params(axis="x", nbins=5)
+        if scales.get(name) == "probabilities":
+            style.probability_scale(panel)
+        else:
+            panel.locator_params(axis="x", nbins=5)
         if number % columns == 0:
             panel.set_ylabel("micro-F1 (0 to 1)")
-    names = {"own": "own rule", "tuned": "tuned on validation", "half": "probability 0.5 (score 0)"}
-    handles = [style.key(names[kind], **look) for kind, look in MARKS.items()]
+    handles = [style.key(text, **MARKS[kind]) for kind, text in names.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
-def _panel(panel: Axes, runs: Sequence[ScoredRun], scale: str, rule: str) -> None:
+def _panel(panel: Axes, runs: Sequence[ScoredRun], scale: str, rule: str, with_half: bool) -> None:
     for run in runs:
         panel.plot(*run.f1, color="0.15", linewidth=1.0, zorder=2)
         if run.tuned is not None:
             panel.plot(*run.tuned, **MARKS["tuned"], zorder=4)
-    half = [] if scale == "product" else [0.0]
+    half = [] if scale == "product" or not with_half else [0.0]
     cuts = sorted({run.own[0] for run in runs if run.own[0] is not None})
     low, high = min(run.f1[0][0] for run in runs), max(run.f1[0][-1] for run in runs)
     near = [cut for cut in cuts + half if abs(cut - (low + high) / 2) <= 1.5 * (high - low)]
     low, high = min([low, *near]), max([high, *near])
     panel.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
-    for cut in half:
-        _cut(panel, cut, "half")
-    for cut in cuts:
-        _cut(panel, cut, "own")
+    for kind, places in (("half", half), ("own", cuts)):
+        for cut in places:
+            _cut(panel, cut, kind, 1 / (1 + math.exp(-cut)) if scale == "probabilities" else cut)
     levels = [run.own[1] for run in runs if run.own[0] is None]
     for level in levels:
         panel.axhline(level, **MARKS["own"])
@@ -94,13 +101,13 @@ def _panel(panel: Axes, runs: Sequence[ScoredRun], scale: str, rule: str) -> Non
         style.note(panel, rule, (0.02, max(levels)), ("axes fraction", "data"), (0, 2), color=OWN, va="bottom")
 
 
-def _cut(panel: Axes, cut: float, kind: str) -> None:
-    """A vertical line, or, where it lies beyond the panel, an arrow at its edge."""
+def _cut(panel: Axes, cut: float, kind: str, told: float) -> None:
+    """A vertical line, or, where it lies beyond the panel, an arrow at its edge with the number that is told."""
     low, high = panel.get_xlim()
     if low <= cut <= high:
         panel.axvline(cut, **MARKS[kind])
         return
-    text = f"{'own' if kind == 'own' else '0.5'} at {style.plain(round(cut, 2))}"
+    text = f"{'own' if kind == 'own' else '0.5'} at {style.plain(float(f'{told:.3g}'))}"
     place = (float(cut > high), 0.97 if kind == "own" else 0.86)
     color = OWN if kind == "own" else "0.4"
     if cut > high:

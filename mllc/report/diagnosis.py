@@ -63,36 +63,44 @@ def as_dict(found: Diagnosis) -> dict[str, Any]:
 def _terminal(found: Diagnosis, title: str, width: int, color: bool) -> str:
     sentence, tone = verdict(found)
     table, _ = fit(
-        _lines(found),
-        _columns(found),
+        ways(found),
+        columns(found),
         width,
-        style=lambda line: "dim" if line[0] in (*BASELINES, "random order") else "",
-        section=lambda line: line[0] in (*BASELINES, "random order"),
+        style=lambda line: "dim" if is_baseline(line) else "",
+        section=is_baseline,
     )
-    parts: list[Any] = [(_about(found, title), "bold"), ("", ""), (sentence, STYLES[tone]), ("", ""), table, ("", "")]
+    parts: list[Any] = [(f"{title}: {about(found)}", "bold"), ("", ""), (sentence, STYLES[tone]), ("", "")]
+    parts += [table, ("", "")]
     parts += [(text, "") for text in findings(found).values()]
     parts += [("", ""), ("What to try next", "bold")]
     parts += [(f"{i}. {step}", "") for i, step in enumerate(next_steps(found), start=1)]
-    return to_text([*parts, ("", ""), (HOW.format(seed=found.seed), "dim")], width, color)
+    return to_text([*parts, ("", ""), (how(found), "dim")], width, color)
 
 
 def _markdown(found: Diagnosis, title: str) -> str:
-    columns = _columns(found)
-    rows = [[column.title.replace("\n", " ") for column in columns], ["--:" if c.right else ":--" for c in columns]]
-    rows += [[column.cell(line) for column in columns] for line in _lines(found)]
+    shown = columns(found)
+    rows = [[column.title.replace("\n", " ") for column in shown], ["--:" if c.right else ":--" for c in shown]]
+    rows += [[column.cell(line) for column in shown] for line in ways(found)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
     steps = "\n".join(f"{i}. {step}" for i, step in enumerate(next_steps(found), start=1))
     listing = "\n".join(f"- {text}" for text in findings(found).values())
-    parts = [f"**{_about(found, title)}**", verdict(found)[0], table, listing, "What to try next:", steps]
-    return "\n\n".join([*parts, HOW.format(seed=found.seed)]) + "\n"
+    parts = [f"**{title}: {about(found)}**", verdict(found)[0], table, listing, "What to try next:", steps]
+    return "\n\n".join([*parts, how(found)]) + "\n"
 
 
-def _about(found: Diagnosis, title: str) -> str:
+def about(found: Diagnosis) -> str:
+    """The sizes of what was diagnosed."""
     sizes = f"{counted(found.num_samples, 'sample')}, {counted(found.num_labels, 'label')}"
-    return f"{title}: {sizes}, {found.metrics['true_labels_per_sample']:.2f} true a sample; scores are {found.unit}"
+    return f"{sizes}, {found.metrics['true_labels_per_sample']:.2f} true a sample; scores are {found.unit}"
 
 
-def _lines(found: Diagnosis) -> list[Line]:
+def how(found: Diagnosis) -> str:
+    """What the figures were measured on."""
+    return HOW.format(seed=found.seed)
+
+
+def ways(found: Diagnosis) -> list[Line]:
+    """The lines of the table: ways to decide, and under them the baselines."""
     chance: Metrics = {"map": found.metrics["map_chance"]}
     return [
         (f"own ({rule(found, found.thresholds['own'])})", found.metrics, ""),
@@ -104,8 +112,13 @@ def _lines(found: Diagnosis) -> list[Line]:
     ]
 
 
-def _columns(found: Diagnosis) -> list[Column[Line]]:
-    losses = [loss for _, figures, way in _lines(found) if (loss := figures.get(f"hamming_loss{way}"))]
+def is_baseline(line: Line) -> bool:
+    return line[0] in (*BASELINES, "random order")
+
+
+def columns(found: Diagnosis) -> list[Column[Line]]:
+    """The columns of the table."""
+    losses = [loss for _, figures, way in ways(found) if (loss := figures.get(f"hamming_loss{way}"))]
     hamming = min(max(3, 2 - math.floor(math.log10(min(losses, default=1.0)))), 6)
     return [
         Column("threshold", lambda line: line[0], right=False, wrap=14),

@@ -44,8 +44,8 @@ def test_a_curve_of_f1_reaches_from_far_too_many_labels_to_far_too_few_and_to_th
     assert ends[0] > WIDEST * 100
     assert ends[1] < 100 / WIDEST + 1
     assert max(values[0], values[-1]) < 0.1
-    assert ranking.f1_curve(50, include=-30.0)[0][0] < -30
-    assert ranking.f1_curve(50, include=30.0)[0][-1] > 30
+    assert ranking.f1_curve(50, include=[-30.0])[0][0] < -30
+    assert ranking.f1_curve(50, include=[30.0])[0][-1] > 30
 
 
 @pytest.mark.parametrize(
