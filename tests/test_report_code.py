@@ -256,6 +256,9 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
     [
         (["--code", "--loss", "focl"], "--loss 'focl' is no row; did you mean 'focal'? There are focal"),
         (["--loss", "focal"], "--loss focal is for code: type mllc report --code --loss focal"),
+        (["--code", "--per-label"], "type one of the two"),
+        (["--per-label", "--loss", "focal"], "type one of the two"),
+        (["--code", "--bootstrap"], "--bootstrap adds a sentence to the comparison"),
         (["--code", "--format", "json"], "--code prints Python, and no json: leave --format out"),
         (
             ["--code-file", "best.txt"],

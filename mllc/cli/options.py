@@ -1,11 +1,13 @@
 """The arguments and options of the commands: their types, names and help. Nothing heavy here."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mllc.config.catalogue import KINDS
+from mllc.errors import ConfigError
 
 
 def _complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -62,3 +64,15 @@ Labels = Annotated[Path | None, typer.Option(help="File of label names, one a li
 HalvesSeed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Of the halves on which thresholds are tuned and measured")
 ]
+
+
+def importable(allow_target: list[str] | None, config_dir: Path | None) -> tuple[str, ...]:
+    """The allowed packages; one that is not installed is looked for in --config-dir and in the current folder."""
+    for name in allow_target or ():
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ConfigError(
+                f"--allow-target '{name}': type the name of a package or module, such as mine or mine.losses"
+            )
+    if allow_target:
+        sys.path += [str(folder.absolute()) for folder in (config_dir, Path()) if folder]
+    return tuple(allow_target or ())
