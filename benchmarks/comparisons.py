@@ -95,17 +95,18 @@ def main(arguments: list[str]) -> dict[str, Any]:
         words, by = sweeps[name]
         with tempfile.TemporaryDirectory() as temporary:
             out = Path(own.get("out", temporary)) / name
-            started = time.perf_counter()
+            before, started = out.exists(), time.perf_counter()
             mllc("sweep", *words, *overrides, "--by", by, f"out={out}")
             seconds = time.perf_counter() - started
-            found = json.loads(file.read_text()) if file.exists() else {}  # read late: another may have added its own
             sweep = [word.replace(own.get("data", "DATA"), "DATA") for word in (*words, *overrides)]
-            if name in found and found[name]["sweep"] == sweep:  # one that went on where it was measured less
-                seconds = max(seconds, found[name]["wall_seconds"])
+            found = json.loads(file.read_text()) if file.exists() else {}  # read late: another may have added its own
+            earlier = found.get(name, {})
+            if before:  # this process did the rest
+                seconds = earlier.get("wall_seconds") if earlier.get("sweep") == sweep else None
             rows = json.loads(mllc("report", str(out), "--by", by, "--format", "json"))
             found[name] = {
                 "sweep": sweep,
-                "wall_seconds": round(seconds, 1),
+                "wall_seconds": seconds and round(seconds, 1),
                 "training_seconds": round(sum(row["seconds"] or 0 for row in rows), 1),
                 "rows": [{key: row[key] for key in KEPT if key in row} for row in rows],
                 "table": mllc("report", str(out), "--by", by, "--format", "md") if by == "loss" else grid(rows),

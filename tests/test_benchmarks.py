@@ -153,10 +153,11 @@ def test_comparisons(script, tmp_path, monkeypatch):
     write_features(folder)
     for name, place in comparisons.FILES["bibtex"].items():
         (folder / f"{name}{Path(place).suffix}").rename(folder / place)
-    words = [f"data={tmp_path / 'data'}", "epochs=1", "tune.trials=2", "seed=range(2)"]
+    words = [f"data={tmp_path / 'data'}", f"out={tmp_path / 'runs'}", "epochs=1", "tune.trials=2", "seed=range(2)"]
     comparisons.main(["only=bibtex", *words])
     found = comparisons.main(["only=bibtex_optimizers", *words])
     assert written(tmp_path) == found
+    assert comparisons.main(["only=bibtex", *words])["bibtex"] == found["bibtex"], "done before: read again, same time"
     (picture,) = (tmp_path / "results").glob("*-comparisons-bibtex-comparison.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert {"bibtex", "bibtex_optimizers", "machine"} == found.keys(), "what was not run again is kept"
