@@ -305,6 +305,29 @@ def test_the_readmes_show_what_every_loss_does(file, script):
         assert names <= {row["loss"] for row in found[sweep]["rows"]}
 
 
+@results("comparisons")
+def test_the_readmes_show_the_tuned_comparisons(file):
+    found = json.loads(file.read_text())
+    first, other = ((folder / "README.md").read_text() for folder in (BENCHMARKS.parent, BENCHMARKS))
+    for name in found.keys() - {"machine"}:
+        text = first if name == "digits" else other
+        rows = [line for line in found[name]["table"].splitlines() if line.startswith("|")]
+        assert "\n".join(rows) in text
+    for picture in file.parent.glob(f"{file.stem}-*.png"):
+        assert f"(benchmarks/results/{picture.name})" in first
+
+
+@results("comparisons")
+def test_the_tuned_comparisons_are_what_they_are_measured_for(file):
+    found = json.loads(file.read_text())
+    assert found["digits"]["wall_seconds"] <= 3600
+    for name, (losses, seeds) in {"digits": (8, 6), "bibtex": (10, 10), "corel5k": (10, 10)}.items():
+        searched = [row for row in found[name]["rows"] if row["search"]]
+        assert len(searched) == losses
+        assert all(row["search"][0]["trials"] == 10 and len(row["seeds"]) == seeds for row in searched)
+        assert all(row["verdict"] for row in searched if row["name"] != "bce")
+
+
 @results("pos_weight_atlas")
 def test_the_readme_is_that_of_the_atlas(file, script):
     found = json.loads(file.read_text())

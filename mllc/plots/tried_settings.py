@@ -1,5 +1,6 @@
 """The figure on validation against each setting that was tried: did the search look far enough?"""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mllc.plots import style
 from mllc.plots.style import Look, styled
-from mllc.study import Range
+from mllc.study import Range, is_number
 
 MOST_PANELS = 16
 
@@ -76,20 +77,19 @@ def draw(
     for number, (panel, setting) in enumerate(zip(style.flat(axes, len(settings)), settings, strict=True)):
         tried = {name: [trial for trial in trials if setting in trial.settings] for name, trials in rows.items()}
         varying = {name: trials for name, trials in tried.items() if setting in varied({name: trials})}
-        values = [trial.settings[setting] for trials in varying.values() for trial in trials]
-        places, scale = _places(panel, values)
+        spaces = [ranges[name][setting] for name in varying if setting in ranges.get(name, {})]
+        scale = scale_of([trial.settings[setting] for trials in varying.values() for trial in trials], spaces)
         for name, trials in varying.items():
-            _row(panel, [(places[repr(trial.settings[setting])], trial) for trial in trials], shown[name])
-            joined = scale != "words" and name not in ranges
-            best = profile(setting, trials, lower_is_better) if joined else {}
-            line = sorted((places[value], figure) for value, figure in best.items())
+            _row(panel, [(scale.places[repr(trial.settings[setting])], trial) for trial in trials], shown[name])
+            best = profile(setting, trials, lower_is_better) if name not in ranges else {}
+            line = sorted((scale.places[value], figure) for value, figure in best.items())
+            line = [point for point in line if point[0] not in scale.apart]
             if line:
                 panel.plot(*zip(*line, strict=True), **shown[name].line(1, markers=False, linewidth=1.1))
-        spaces = [ranges[name][setting] for name in varying if setting in ranges.get(name, {})]
         for end in {end for space in spaces for end in (space.low, space.high) if end is not None}:
-            panel.axvline(end, zorder=1, **END)
-        if scale == "log":
-            style.log_scale(panel)
+            if scale.kind != "words":
+                panel.axvline(end, zorder=1, **END)
+        _ticks(panel, scale)
         panel.set_xlabel(setting)
         if number % columns == 0:
             panel.set_ylabel(axis)
@@ -101,18 +101,58 @@ def draw(
     return figure
 
 
-def _places(panel: Axes, values: Sequence[Any]) -> tuple[Mapping[str, float], str]:
-    """Where each value stands: a number where it is, a word at its own place; and the scale: log, linear, words."""
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) == len(values):
-        wide = min(numbers) > 0 and max(numbers) / min(numbers) >= 5
-        return {repr(value): float(value) for value in values}, "log" if wide else "linear"
-    words = sorted({repr(value): _word(value) for value in values}.items(), key=lambda pair: pair[1])
-    long = sum(len(word) for _, word in words) > 24
+@dataclass(frozen=True)
+class Scale:
+    """Where the values of a setting stand.
+
+    kind    log, linear, or words: every value at a place of its own
+    places  repr of a value -> its place
+    apart   place -> value that is no number of this scale; left of those that are
+    """
+
+    kind: str
+    places: Mapping[str, float]
+    apart: Mapping[float, str]
+
+
+def scale_of(values: Sequence[Any], spaces: Sequence[Range] = ()) -> Scale:
+    """The scale on which a setting was searched, or without that a log one where the values span a factor of 5.
+
+    >>> found = scale_of([0.0, 1.0, 10.0, 100.0, None], [Range(1.0, 100.0, log=True)])
+    >>> found.kind, list(found.apart.values()), found.places["10.0"]
+    ('log', ['none', '0'], 10.0)
+    """
+    numbers = sorted({float(value) for value in values if is_number(value)})
+    words = sorted({_word(value) for value in values if not is_number(value)})
+    if words and len(numbers) < 3:
+        names = [*map(style.plain, numbers), *words]
+        return Scale("words", {repr(v): float(names.index(_word(v))) for v in values}, dict(enumerate(names)))
+    searched = [end for space in spaces for end in (space.low, space.high) if end is not None]
+    logs = [space.log for space in spaces if space.low is not None]
+    log = numbers[-1] > 0 and (any(logs) if logs else numbers[0] > 0 and numbers[-1] / numbers[0] >= 5)
+    on = [number for number in (*numbers, *searched) if number > 0 or not log]
+    names = [*words, *(style.plain(number) for number in numbers if number not in on)]
+    low, span = (math.log10(min(on)), math.log10(max(on) / min(on))) if log else (min(on), max(on) - min(on))
+    left = [low - (span or 1.0) * 0.14 * (len(names) - place) for place in range(len(names))]
+    slots = dict(zip(names, (10**place if log else place for place in left), strict=True))
+    places = {repr(value): slots.get(_word(value), float(value) if is_number(value) else 0.0) for value in values}
+    return Scale("log" if log else "linear", places, {place: name for name, place in slots.items()})
+
+
+def _ticks(panel: Axes, scale: Scale) -> None:
+    if scale.kind == "log":
+        style.log_scale(panel)
+    names = {place: style.shorten(name, 16) for place, name in scale.apart.items()}
+    if scale.kind == "words":
+        panel.set_xlim(-0.5, len(names) - 0.5)
+    elif names:
+        first = (max(names) + min(set(scale.places.values()) - names.keys())) / 2
+        names |= {tick: style.plain(tick) for tick in panel.get_xticks() if first < tick <= panel.get_xlim()[1]}
+    else:
+        return
+    long = sum(map(len, names.values())) > 24 and scale.kind == "words"
     look: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    panel.set_xticks(range(len(words)), [style.shorten(word, 16) for _, word in words], **look)
-    panel.set_xlim(-0.5, len(words) - 0.5)
-    return {text: float(place) for place, (text, _) in enumerate(words)}, "words"
+    panel.set_xticks(list(names), list(names.values()), **look)
 
 
 def _row(panel: Axes, points: Sequence[tuple[float, Tried]], look: Look) -> None:
@@ -149,4 +189,4 @@ def profile(key: str, trials: Sequence[Tried], lower_is_better: bool = False) ->
 
 
 def _word(value: Any) -> str:
-    return "none" if value is None else style.plain(value) if isinstance(value, float) else str(value)
+    return "none" if value is None else style.plain(value) if is_number(value) else str(value)

@@ -408,6 +408,25 @@ def test_the_ends_of_a_searched_range_are_drawn_and_its_trials_are_not_joined():
     assert not [one for one in axes.lines if one.get_linewidth() == 1.1]
 
 
+def test_what_is_no_number_of_the_scale_stands_left_of_it():
+    trials = [
+        Tried({"cap": cap, "decay": decay}, 0.5) for cap, decay in ((None, 0.0), (5, 1e-4), (20, 1e-3), (40, 0.1))
+    ]
+    ranges = {"a": {"cap": Range(5, 50), "decay": Range(1e-4, 1.0, log=True)}}
+    cap, decay = drawn(tried_settings.draw({"a": trials}, title="", axis="mAP", ranges=ranges)).axes
+    assert (cap.get_xscale(), decay.get_xscale()) == ("linear", "log")
+    none, *rest = cap.lines[0].get_xdata()
+    assert rest == [5, 20, 40]
+    assert none < 5
+    zero, *rest = decay.lines[0].get_xdata()
+    assert rest == [1e-4, 1e-3, 0.1]
+    assert 0 < zero < 1e-4
+    shown = [[label.get_text() for label in axes.get_xticklabels()] for axes in (cap, decay)]
+    assert [one[0] for one in shown] == ["none", "0"]
+    assert {"10", "40"} <= set(shown[0])
+    assert "0.01" in shown[1]
+
+
 def test_the_profile_is_the_best_mean_over_the_other_settings():
     trials = [Tried({"lr": 0.1, "m": m}, value) for m, value in ((0, 0.5), (0, 0.7), (1, 0.65), (2, 0.9), (2, None))]
     assert tried_settings.profile("lr", trials) == {"0.1": pytest.approx(0.65)}
