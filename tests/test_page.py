@@ -138,7 +138,7 @@ def test_it_says_what_the_report_says(finished, made):
         if row.difference:
             assert f"{row.difference.mean:+.3f}" in line
             assert row.difference.verdict in line
-            assert f"{row.difference.p_holm:.2g}{row.difference.p_flip_holm:.2g}{row.difference.wins} of 6" in line
+            assert f"{row.difference.p_holm:.2g}{row.difference.p_flip_holm:.2g}{row.difference.wins}/6" in line
     lead = page.one("p", class_="lead")["text"]
     assert lead == report.conclusion.conclusion(block, Question())
     assert all(note in page.one("main")["text"] for note in report.notes.notes(block, Question()))

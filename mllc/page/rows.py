@@ -121,7 +121,7 @@ def _p(which: str, row: Row) -> Cell:
 
 
 def _wins(row: Row) -> Cell:
-    return Cell(f"{row.difference.wins} of {row.difference.n}", row.difference.wins) if row.difference else EMPTY
+    return Cell(f"{row.difference.wins}/{row.difference.n}", row.difference.wins) if row.difference else EMPTY
 
 
 def _gain(row: Row) -> Cell:
