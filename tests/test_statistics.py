@@ -13,7 +13,18 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from mllc.errors import ConfigError
-from mllc.statistics import compare, fdr, holm, interval, judge, pairwise, sign_flip_p, sign_flips, smallest_p
+from mllc.statistics import (
+    compare,
+    fdr,
+    holm,
+    interval,
+    judge,
+    labels_apart,
+    pairwise,
+    sign_flip_p,
+    sign_flips,
+    smallest_p,
+)
 
 OPPOSITE = {"better": "worse", "worse": "better", "equivalent": "equivalent", "inconclusive": "inconclusive"}
 
@@ -34,6 +45,31 @@ def seeds(n, *means, spread=0.01, seed=0):
     return {
         name: mean + common + draw.normal(scale=spread, size=n) for name, mean in zip("abcdefgh", means, strict=False)
     }
+
+
+# --- labels
+
+
+def test_labels_apart_counts_what_scipy_finds():
+    draw = np.random.default_rng(0)
+    one, other = draw.normal(0.5, 0.02, (6, 300)), draw.normal(0.5, 0.02, (6, 300))
+    one[:, :80] += 0.06
+    one[:, 80:120] -= 0.06
+    one[2, 7] = other[3, 200] = np.nan
+    known = np.isfinite(one - other).all(0)
+    p = stats.false_discovery_control(stats.ttest_rel(one[:, known], other[:, known]).pvalue)
+    ahead = (one - other)[:, known].mean(0)
+    assert labels_apart(one, other) == (((p < 0.05) & (ahead > 0)).sum(), ((p < 0.05) & (ahead < 0)).sum(), 298)
+    assert labels_apart(other, one)[:2] == labels_apart(one, other)[1::-1]
+
+
+def test_labels_that_cannot_differ():
+    same = np.full((3, 4), 0.5)
+    assert labels_apart(same, same) == (0, 0, 4)
+    assert labels_apart(same * np.nan, same) == (0, 0, 0)
+    for one, other in ((same[:1], same[:1]), (same, same[:2]), (same[0], same[0])):
+        with pytest.raises(ValueError, match="two seeds or more"):
+            labels_apart(one, other)
 
 
 # --- corrections

@@ -81,7 +81,7 @@ def _sections(
             [table, Fold("What the columns say", [legend(table)]), Notes(notes(block, asked))],
         ),
         "pictures": ("Pictures", pictures_of(finished, by, asked, prefix, share)),
-        "per-label": ("Labels", [labels] if labels else []),
+        "per-label": ("Labels", labels),
         "settings": (
             "Settings and budget",
             [

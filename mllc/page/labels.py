@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mllc.page.document import Labels, Numbers
+from mllc.page.document import Labels, Numbers, Part, Text
 from mllc.plots.folders import read_labels
 from mllc.report.comparison import Row, label
-from mllc.report.verdicts import Question
+from mllc.report.verdicts import Question, Seed
+from mllc.statistics import labels_apart
 from mllc.wording import counted
 
 FIGURES = {
@@ -34,22 +35,30 @@ BYTES = 4
 MOST_READ = 1_000_000
 """Labels times runs that are read for a page: beyond, the first seeds of each row only."""
 
+Values = NDArray[np.float64]
+
 LONGEST = 120
 """Characters of a label's name; what is longer is cut."""
 
 
 def labels_of(
     name: str, trained: Sequence[Row], folders: Mapping[str, Path], asked: Question, share: float = 1.0
-) -> Labels | None:
-    """The figures of each label, of the rows that were scored on test; None where no folder has any.
+) -> list[Part]:
+    """The figures of each label, of the rows that were scored on test, and on how many labels rows differ from the
+    baseline; nothing where no folder has any.
 
     share  of MOST_BYTES and MOST_READ, which the comparisons of a page divide among them
 
     StoreError for a damaged file.
     """
-    names, found, seeds = _read([row for row in trained if row.split == "test"], folders, share)
-    if not found:
-        return None
+    names, by_seed = _read([row for row in trained if row.split == "test"], folders, share)
+    if not by_seed:
+        return []
+    found = {
+        row: {column: _mean([one[column] for one in runs.values()]) for column in COLUMNS}
+        for row, runs in by_seed.items()
+    }
+    seeds = max(map(len, by_seed.values()))
     training, test = (_mean([one[column] for one in found.values()]) for column in COLUMNS[:2])
     room = int(share * MOST_BYTES)
     order, shown, taken = fitting(names, test, 4 * BYTES, room // 2)
@@ -58,7 +67,7 @@ def labels_of(
     columns = _nearest_first(asked.metric)[: max(1, room // len(rows))]
     parts = [("label", len(order), len(names)), ("row", len(rows), len(found)), ("figure", len(columns), len(FIGURES))]
     cut = "".join(f"; for want of room {kept} of {counted(all_, word)}" for word, kept, all_ in parts if kept < all_)
-    return Labels(
+    table = Labels(
         name,
         f"Each label on test, means over {counted(seeds, 'seed')}; empty where a label has no positives{cut}",
         shown,
@@ -67,11 +76,13 @@ def labels_of(
         rows,
         {FIGURES[one]: [_thousandths(found[row][one][order]) for row in rows] for one in columns},
     )
+    apart = _apart({row: {seed: one[columns[0]] for seed, one in runs.items()} for row, runs in by_seed.items()}, asked)
+    what = f"Labels whose {FIGURES[columns[0]]} differs from that of {asked.baseline}"
+    told = f"{what} (paired t-test over seeds, false discovery rate 5 %): {'; '.join(apart)}."
+    return [table, *([Text(told)] if apart else [])]
 
 
-def fitting(
-    names: Sequence[str], positives: NDArray[np.float64], each: int, room: int
-) -> tuple[list[int], list[str], int]:
+def fitting(names: Sequence[str], positives: Values, each: int, room: int) -> tuple[list[int], list[str], int]:
     """The labels that fit into `room` bytes, those with the most positives first: places, short names, bytes taken.
 
     each  bytes of a label beside its name
@@ -83,24 +94,34 @@ def fitting(
     return order[:number], shown[:number], int(sizes[number - 1])
 
 
+def _apart(figures: Mapping[str, Mapping[Seed, Values]], asked: Question) -> list[str]:
+    """`zlpr 12 higher, 3 lower of 40`: each row that shares two seeds or more with the baseline."""
+    base = figures.get(asked.baseline, {})
+    texts: list[str] = []
+    for row, mine in figures.items():
+        shared = [seed for seed in mine if seed in base]
+        if row != asked.baseline and len(shared) > 1:
+            found = labels_apart([mine[seed] for seed in shared], [base[seed] for seed in shared])
+            texts.append(f"{row} {found.higher} higher, {found.lower} lower of {found.tested}")
+    return texts
+
+
 def _read(
     rows: Sequence[Row], folders: Mapping[str, Path], share: float
-) -> tuple[list[str], dict[str, dict[str, NDArray[np.float64]]], int]:
-    """The names of the labels; row -> column -> its means over seeds; and of how many seeds at most."""
+) -> tuple[list[str], dict[str, dict[Seed, dict[str, Values]]]]:
+    """The names of the labels; row -> seed -> column -> a figure a label."""
     names: list[str] = []
-    found: dict[str, dict[str, NDArray[np.float64]]] = {}
-    seeds = 0
+    found: dict[str, dict[Seed, dict[str, Values]]] = {}
     for row in rows:
         runs = [run for run in row.runs if run.status == "done"]
         if names:
             runs = runs[: max(1, int(share * MOST_READ / (len(names) * len(rows))))]
-        read = [one for run in runs if (one := read_labels(folders[run.run_id], COLUMNS, run.data.get("num_labels")))]
-        names = names or (read[0][0] if read else [])
-        same = [columns for labels, columns in read if labels == names]
-        if same:
-            found[label(row)] = {column: _mean([one[column] for one in same]) for column in COLUMNS}
-            seeds = max(seeds, len(same))
-    return names, found, seeds
+        for run in runs:
+            read = read_labels(folders[run.run_id], COLUMNS, run.data.get("num_labels"))
+            names = names or (read[0] if read else [])
+            if read and read[0] == names:
+                found.setdefault(label(row), {})[run.seed, run.data.get("split")] = read[1]
+    return names, found
 
 
 def _nearest_first(metric: str) -> list[str]:
@@ -116,12 +137,12 @@ def _first(rows: list[str], number: int, baseline: str) -> list[str]:
     return [*kept[:-1], baseline] if baseline in rows and baseline not in kept and number > 1 else kept
 
 
-def _mean(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _mean(values: Sequence[Values]) -> Values:
     """Over the first axis, of those that are defined."""
     known = ~np.isnan(values)
     total = np.where(known, values, 0).sum(0)
     return np.divide(total, known.sum(0), out=np.full_like(total, np.nan), where=known.any(0))
 
 
-def _thousandths(values: NDArray[np.float64]) -> list[int | None]:
+def _thousandths(values: Values) -> list[int | None]:
     return [None if math.isnan(value) else round(1000 * value) for value in values.tolist()]

@@ -109,7 +109,7 @@ def judge(differences: np.ndarray, *, region: float, lower_is_better: bool = Fal
 
     spread being the standard deviation of the differences, in regions.
     """
-    return _judged(*_t_test(differences), region, lower_is_better)
+    return _judged(*t_test(differences), region, lower_is_better)
 
 
 def compare(
@@ -162,7 +162,7 @@ def paired(
         key: tuple(aligned({"first": one, "second": other}, "seed").values()) for key, (one, other) in pairs.items()
     }
     several = {key: one - other for key, (one, other) in rows.items() if one.size > 1}
-    mean, low, high, p = np.array([_t_test(differences) for differences in several.values()]).reshape(-1, 4).T
+    mean, low, high, p = np.array([t_test(differences) for differences in several.values()]).reshape(-1, 4).T
     judged = _judged(mean, low, high, p, region, lower_is_better)
     flips = [sign_flip_p(differences) for differences in several.values()]
     flips_holm = holm(flips)
@@ -214,7 +214,7 @@ def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(-1), np.where(np.ptp(values, -1) > 1e-10 * abs(values).max(-1), error, 0.0)
 
 
-def _t_test(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def t_test(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean, ends of its 95 % interval, and p, over the last axis."""
     mean, error = mean_and_error(differences)
     seeds = differences.shape[-1]
