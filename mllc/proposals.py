@@ -29,7 +29,10 @@ from mllc.study import Range, Try
 JOURNAL = "journal.log"
 
 STARTUP = 6
-"""Answered trials before TPE builds on them; until then it draws at random."""
+"""Answered trials before TPE builds on them; until then they are the points of a Sobol sequence, which miss no part."""
+
+ANSWERED = (TrialState.COMPLETE, TrialState.PRUNED)
+"""What TPE builds on."""
 
 MOST_PRUNED = 4
 """Trials of a row that may be pruned, in multiples of those that are to complete."""
@@ -153,7 +156,8 @@ class Proposals:
             if sampler == "tpe":
                 liar = self.tune.at_once > 1
                 draft.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=liar)
-            fixed = self._sobol(number) if sampler == "sobol" else {}
+            early = sum(one.state in ANSWERED for one in draft.get_trials(deepcopy=False)) < STARTUP
+            fixed = self._sobol(number) if sampler == "sobol" or (sampler == "tpe" and early) else {}
             outside = {}
             if number == attempt == 0:
                 fixed |= {key: _outward(value, self.space[key]) for key, value in self.inside.items()}

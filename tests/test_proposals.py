@@ -146,6 +146,18 @@ def test_sobol_covers_the_space_evenly(tmp_path):
         assert len(cells) >= 15, "one of 16 points in each sixteenth, up to rounding"
 
 
+def test_tpe_begins_as_sobol_so_that_few_trials_miss_no_part_of_a_range(tmp_path):
+    (tmp_path / "tpe").mkdir()
+    (tmp_path / "sobol").mkdir()
+    tpe, sobol = (searched(opened(tmp_path / name, sampler=name)) for name in ("tpe", "sobol"))
+    assert [one.values for one in tpe[:6]] == [one.values for one in sobol[:6]]
+    assert [one.values for one in tpe] != [one.values for one in sobol]
+    space = {"optimizer.lr": LR}
+    (tmp_path / "lr").mkdir()
+    rates = [one.values["optimizer.lr"] for one in searched(opened(tmp_path / "lr", space, {}, trials=4))]
+    assert {int(4 * position(rate, LR)) for rate in rates} == {0, 1, 2, 3}
+
+
 def position(value, one):
     low, high, at = (math.log(x) if one.log else x for x in (one.low, one.high, value))
     return min((at - low) / (high - low), 0.999999)
