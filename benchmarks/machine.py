@@ -50,6 +50,15 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": round(median, 3), "low": round(low, 3), "high": round(high, 3)}
 
 
+def seconds_table(found: dict[str, Any], what: str = "") -> str:
+    """A line a name: median seconds, quartiles, and the goal, from `seconds` (of `spread`s) and `goal_s` of `found`."""
+    lines = [f"|{what and f' {what}'} | s | quartiles | goal |", "|---|---|---|---|"]
+    for name, one in found["seconds"].items():
+        goal = found["goal_s"].get(name, "")
+        lines.append(f"| {name} | {one['median']:.2f} | {one['low']:.2f} to {one['high']:.2f} | {goal} |")
+    return "\n".join(lines)
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

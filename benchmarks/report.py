@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from command import mllc
-from machine import machine, spread, write
+from machine import machine, seconds_table, spread, write
 
 GOAL_S = {"table": 2.0, "page": 15.0}
 LOSSES = "bce,weighted_bce,focal,asymmetric,zlpr,softmax_ce,softmax_count,abs_kl,two_way,hill"
@@ -40,11 +40,8 @@ def seconds(*words: str) -> float:
 
 
 def table(found: dict[str, Any]) -> str:
-    lines = [f"| {found['runs']} runs | s | quartiles | goal |", "|---|---|---|---|"]
-    for name, one in found["seconds"].items():
-        goal = found["goal_s"].get(name, "")
-        lines.append(f"| {name} | {one['median']:.2f} | {one['low']:.2f} to {one['high']:.2f} | {goal} |")
-    return "\n".join([*lines, "", f"The page has {found['page_mb']:.2f} MB."])
+    times = seconds_table(found, f"{found['runs']} runs")
+    return f"{times}\n\nThe page has {found['page_mb']:.2f} MB."
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine, spread, write
+from machine import machine, seconds_table, spread, write
 
 from mllc.statistics import across, bootstrap_map, bootstrap_mean, bootstrap_micro_f1, compare, pairwise
 
@@ -53,11 +53,7 @@ def seconds(question: Callable[[], object]) -> float:
 
 
 def table(found: dict[str, Any]) -> str:
-    lines = ["| | s | quartiles | goal |", "|---|---|---|---|"]
-    for name, one in found["seconds"].items():
-        goal = found["goal_s"].get(name, "")
-        lines.append(f"| {name} | {one['median']:.2f} | {one['low']:.2f} to {one['high']:.2f} | {goal} |")
-    return "\n".join(lines)
+    return seconds_table(found)
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:

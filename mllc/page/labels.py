@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mllc.page.document import Labels, Numbers, Part, Text
 from mllc.plots.folders import read_labels
 from mllc.report.comparison import Row, label
-from mllc.report.verdicts import Question, Seed
+from mllc.report.verdicts import Question, Seed, seed_of
 from mllc.statistics import labels_apart
 from mllc.wording import counted
 
@@ -120,7 +120,7 @@ def _read(
             read = read_labels(folders[run.run_id], COLUMNS, run.data.get("num_labels"))
             names = names or (read[0] if read else [])
             if read and read[0] == names:
-                found.setdefault(label(row), {})[run.seed, run.data.get("split")] = read[1]
+                found.setdefault(label(row), {})[seed_of(run)] = read[1]
     return names, found
 
 

@@ -12,7 +12,7 @@ from mllc.data.scored import Scored
 from mllc.diagnose import Diagnosis
 from mllc.plots import label_frequency, precision_recall, score_histogram, threshold_curves, words
 from mllc.plots.folders import Scores
-from mllc.plots.picture import Picture
+from mllc.plots.picture import Picture, parted
 from mllc.plots.score_curves import Ranking, ScoredRun, scored_run
 from mllc.report.findings import figure, rule
 from mllc.wording import counted
@@ -25,11 +25,7 @@ def figures(scored: Scored, found: Diagnosis, where: str) -> tuple[dict[str, Pic
     where  the line under each title: what was diagnosed
     """
     sight = Sight(scored, found, where)
-    made = {name: make(sight) for name, make in MAKERS.items()}
-    return (
-        {name: one for name, one in made.items() if isinstance(one, Picture)},
-        {name: one for name, one in made.items() if isinstance(one, str)},
-    )
+    return parted({name: make(sight) for name, make in MAKERS.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from mllc.plots import critical_difference, words
 from mllc.plots.gather import gather
-from mllc.plots.picture import Picture
+from mllc.plots.picture import Picture, parted
 from mllc.plots.scene import MAKERS, Scene
 from mllc.report import compared
 from mllc.report.comparison import Row
@@ -40,10 +40,7 @@ def figures(
     ]
     found = {name + scene.ending: make(scene) for scene in scenes for name, make in MAKERS.items() if name in only}
     found["critical_difference"] = critical_difference_of(blocks, asked)
-    return (
-        {name: picture for name, picture in found.items() if isinstance(picture, Picture)},
-        {name: reason for name, reason in found.items() if isinstance(reason, str)},
-    )
+    return parted(found)
 
 
 def critical_difference_of(blocks: Sequence[Sequence[Row]], asked: Question) -> Picture | str:

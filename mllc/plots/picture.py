@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -74,6 +74,14 @@ class Picture:
                 self.figure.set_layout_engine("none")  # once: it takes time, and depends on the resolution a little
             self.figure.savefig(buffer, format=format, dpi=DPI, metadata=metadata)
         return buffer.getvalue()
+
+
+def parted(made: Mapping[str, Picture | str]) -> tuple[dict[str, Picture], dict[str, str]]:
+    """The pictures by name, and for each of the others why there is nothing to draw."""
+    return (
+        {name: one for name, one in made.items() if isinstance(one, Picture)},
+        {name: one for name, one in made.items() if isinstance(one, str)},
+    )
 
 
 def write(pictures: Iterable[Picture], folder: Path) -> list[Path]:

@@ -76,6 +76,10 @@ def seed_values(row: Row, metric: str) -> list[float]:
     return values if len(values) == len(figures) else []
 
 
+def seed_of(run: RunResult) -> Seed:
+    return run.seed, run.data.get("split")
+
+
 def worst(metric: str) -> float:
     """The value that a run without any counts for."""
     return 1.0 if lower_is_better(metric) else 0.0
@@ -96,7 +100,7 @@ def _values(row: Row, metric: str) -> dict[Seed, float]:
     """On test, without the seeds on which the figure is undefined; nothing for a row that was scored on validation."""
     if row.split == "val":
         return {}
-    found = {(run.seed, run.data.get("split")): _value(run, metric) for run in row.runs}
+    found = {seed_of(run): _value(run, metric) for run in row.runs}
     return {seed: value for seed, value in found.items() if value is not None}
 
 
