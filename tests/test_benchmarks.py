@@ -10,6 +10,8 @@ import pytest
 import torch
 from test_readme import write_features, write_photos
 
+from mllc.advice import OWN_POWER, TUNED_POWER
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -329,10 +331,11 @@ def test_the_tuned_comparisons_are_what_they_are_measured_for(file):
 
 
 @results("pos_weight_atlas")
-def test_the_readme_is_that_of_the_atlas(file, script):
+def test_the_readme_and_the_advice_are_those_of_the_atlas(file, script):
     found = json.loads(file.read_text())
     rule = script("pos_weight_rule")
     assert rule.fit(found["cells"]) == found["rule"]
+    assert {way: found["rule"][way]["one"] for way in rule.WAYS} == {"own": OWN_POWER, "tuned": TUNED_POWER}
     assert script("pos_weight_text").section(found, file.stem) in (BENCHMARKS / "README.md").read_text()
     assert file.with_suffix(".png").exists()
 

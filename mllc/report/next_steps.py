@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mllc.advice import positive_weight
 from mllc.diagnose import FLAT, Diagnosis
 from mllc.report.findings import WORTH, figure, gain, misplaced, rule, sigmoid, within_samples
 
@@ -44,12 +45,13 @@ def _after_ranking(found: Diagnosis) -> Iterator[str]:
     elif found.collapsed == "silent":
         yield (
             "If the threshold must stay where it is, train with a loss that predicts more: zlpr puts true labels above "
-            "0 and all others below; asymmetric and weighted_bce let the many zeros count less (mllc list losses zlpr)."
+            "0 and all others below; asymmetric and weighted_bce let the many zeros count less (mllc list losses zlpr). "
+            f"{_weight(found)}"
         )
     elif _floods(found) and found.ranks:
         yield (
-            "If positives are weighted, weight them less: a weight w lifts every logit by about log w. Its square root "
-            "is a middle way; a threshold raised by log w undoes it without training."
+            "If positives are weighted, weight them less: a weight w lifts every logit by about log w, and a threshold "
+            f"raised by log w undoes it without training. {_weight(found)}"
         )
     known = [row for row in found.labels if row["positives"]]
     if not found.collapsed and 10 * sum(not row["predicted"] for row in known) >= len(known):
@@ -94,8 +96,8 @@ def _after_chance(found: Diagnosis) -> Iterator[str]:
         )
     if _floods(found):
         yield (
-            "If positives are weighted, weight them less (try the square root of the weight), or lower the learning "
-            "rate: a step towards positives that is too large lifts all labels at once."
+            "If positives are weighted, weight them less, or lower the learning rate: a step towards positives that is "
+            f"too large lifts all labels at once. {_weight(found)}"
         )
     if found.collapsed in ("silent", "constant"):
         yield (
@@ -114,6 +116,19 @@ def _after_chance(found: Diagnosis) -> Iterator[str]:
     yield (
         "Train longer, and watch the mAP: the loss soon stands at that of the label frequencies, and the ranking "
         "begins behind that."
+    )
+
+
+def _weight(found: Diagnosis) -> str:
+    """A positive weight to start from, where labels are rare."""
+    true = figure(found, "true_labels_per_sample")
+    own, tuned = positive_weight(found.num_labels, true)
+    return (
+        f"For {found.num_labels} labels of which {true:.2f} are true start from a weight of about {own:.2g} where p > 1/2 "
+        f"predicts, {tuned:.2g} where the threshold is tuned (a rule of thumb that mllc's benchmarks measured; "
+        f"loss=weighted_bce loss.weight={own:.2g})."
+        if 10 * true < found.num_labels
+        else "The square root of negatives over positives is a middle way."
     )
 
 
