@@ -94,8 +94,8 @@ def rule_of_thumb(found: dict[str, Any]) -> str:
         "(`mllc.advice.positive_weight`). On data that it was not made of, it loses "
         f"{own:.3f} micro-F1 to the best weight measured where p > 1/2 predicts, no weight {none:.3f} and the balanced "
         f"one {balanced:.3f}; with a tuned threshold it loses {tuned:.3f}. A number that is the same for all data does "
-        f"as well here: {rule['own']['number']} loses {fixed['own'][0]:.3f}, and {rule['tuned']['number']} with a tuned "
-        f"threshold {fixed['tuned'][0]:.3f}."
+        f"as well here: {rule['own']['number']} loses {fixed['own'][0]:.3f}, and {rule['tuned']['number']} with a "
+        f"tuned threshold {fixed['tuned'][0]:.3f}."
     )
 
 

@@ -45,8 +45,8 @@ def _after_ranking(found: Diagnosis) -> Iterator[str]:
     elif found.collapsed == "silent":
         yield (
             "If the threshold must stay where it is, train with a loss that predicts more: zlpr puts true labels above "
-            "0 and all others below; asymmetric and weighted_bce let the many zeros count less (mllc list losses zlpr). "
-            f"{_weight(found)}"
+            "0 and all others below; asymmetric and weighted_bce let the many zeros count less (mllc list losses zlpr)."
+            f" {_weight(found)}"
         )
     elif _floods(found) and found.ranks:
         yield (
@@ -122,13 +122,13 @@ def _after_chance(found: Diagnosis) -> Iterator[str]:
 def _weight(found: Diagnosis) -> str:
     """A positive weight to start from, where labels are rare."""
     true = figure(found, "true_labels_per_sample")
+    if 10 * true > found.num_labels:
+        return "The square root of negatives over positives is a middle way."
     own, tuned = positive_weight(found.num_labels, true)
     return (
-        f"For {found.num_labels} labels of which {true:.2f} are true start from a weight of about {own:.2g} where p > 1/2 "
-        f"predicts, {tuned:.2g} where the threshold is tuned (a rule of thumb that mllc's benchmarks measured; "
-        f"loss=weighted_bce loss.weight={own:.2g})."
-        if 10 * true < found.num_labels
-        else "The square root of negatives over positives is a middle way."
+        f"For {found.num_labels} labels of which {true:.2f} are true start from a weight of about {own:.2g} where p > "
+        f"1/2 predicts, {tuned:.2g} where the threshold is tuned (loss=weighted_bce loss.weight={own:.2g}): a rule of "
+        "thumb that mllc's benchmarks measured."
     )
 
 
