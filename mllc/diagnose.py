@@ -34,7 +34,7 @@ FLAT = 0.1
 """Spread of the scores on the logit scale under which they are constant: .1 changes the odds of a label by a tenth."""
 
 WAYS = ("", "_tuned", "_per_label", "_top_k")
-"""Ways to decide, as endings of the figures' names: own threshold, one tuned, one a label, the k surest labels."""
+"""Ways to decide, as endings of the figures' names: its own, one tuned threshold, one a label, the k surest labels."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Diagnosis:
                 `score_spread` under FLAT. None: not collapsed
     ranks       whether the order of the scores is worth a threshold (mllc.metrics.collapse.useful)
     thresholds  own, tuned (for all labels) and per_label (a list), in the unit of the scores, tuned on all samples; a
-                label is predicted where its score is greater
+                label is predicted where its score is greater. own is None where the model's own decisions were given,
+                and are those of no single threshold
     k           the mean number of true labels, rounded, at least 1
     look        what the values look like (mllc.metrics.signs.look)
     inverted    whether the scores rank with their sign changed, and not as they are
@@ -85,7 +86,8 @@ class Diagnosis:
 def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -> Diagnosis:
     """The diagnosis of a model.
 
-    threshold  at which the model decides, in the unit of the scores; None: 0 for logits, 0.5 for probabilities
+    threshold  at which the model decides, in the unit of the scores; None: as its own decisions do, if they were given,
+               else 0 for logits, 0.5 for probabilities
     seed       of the halves on which thresholds are tuned and measured
 
     DataError for a threshold that scores of this unit cannot have.
@@ -95,12 +97,11 @@ def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -
     >>> found.collapsed, found.metrics["map"], found.metrics["micro_f1"]
     ('silent', 1.0, 0.0)
     """
-    own = OWN[scored.unit] if threshold is None else float(scored.scores.dtype.type(threshold))
-    if not math.isfinite(own) or (scored.unit == "probabilities" and not 0 <= own <= 1):
-        raise DataError(f"--threshold {own:g} is none for {scored.unit}; that of a sigmoid is {OWN[scored.unit]:g}")
+    own = _own_threshold(scored) if threshold is None else _typed_threshold(scored, threshold)
     scores, targets = torch.from_numpy(scored.scores.astype(np.float64)), torch.from_numpy(scored.targets)
     mask = None if scored.mask is None else torch.from_numpy(scored.mask)
-    predictions = Predictions(scores, decide(scores, own), targets, mask)
+    decisions = torch.from_numpy(scored.decisions) if own is None else decide(scores, own)
+    predictions = Predictions(scores, decisions, targets, mask)
     logits = scores if scored.unit == "logits" else torch.from_numpy(scored.log_odds())
     ap, chance = average_precision(scores, targets, mask), chance_average_precision(targets, mask)
 
@@ -135,6 +136,36 @@ def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -
         labels=_labels(scored.label_names, counts, ap, chance, thresholds["per_label"]),
         notes=scored.notes,
     )
+
+
+def _typed_threshold(scored: Scored, threshold: float) -> float:
+    typed = float(scored.scores.dtype.type(threshold))
+    if not math.isfinite(typed) or (scored.unit == "probabilities" and not 0 <= typed <= 1):
+        raise DataError(f"--threshold {typed:g} is none for {scored.unit}; that of a sigmoid is {OWN[scored.unit]:g}")
+    return typed
+
+
+def _own_threshold(scored: Scored) -> float | None:
+    """The usual one, unless the model's decisions are given and are others: then the one that they are made by, if any.
+
+    >>> def own(decided):
+    ...     scored = Scored.of([[-3.0, 1.0], [2.0, 4.0]], [[1, 0], [0, 1]], unit="logits", decisions=decided)
+    ...     return _own_threshold(scored)
+    >>> own(None), own([[0, 1], [1, 1]]), own([[0, 0], [0, 1]]), own([[1, 0], [0, 1]])
+    (0.0, 0.0, 3.0, None)
+    """
+    usual = OWN[scored.unit]
+    if scored.decisions is None:
+        return usual
+    scores = scored.scores.astype(np.float64)
+    most = scores[~scored.decisions].max(initial=-math.inf)
+    least = scores[scored.decisions].min(initial=math.inf)
+    if most <= usual < least:
+        return usual
+    if most >= least:
+        return None
+    at = most if least == math.inf else np.nextafter(least, most) if most == -math.inf else (most + least) / 2
+    return float(at) if scored.unit == "logits" or at >= 0 else None
 
 
 def _ranking(predictions: Predictions, ap: Tensor, chance: Tensor) -> Metrics:

@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 from mllc.data.scored import Scored
 from mllc.diagnose import diagnose
 from mllc.errors import DataError
+from mllc.report.findings import findings
 
 SCORED = [label for label in range(LABELS) if label != 3]
 """The labels that have positives."""
@@ -252,3 +253,36 @@ def test_a_diagnosis_is_plain():
     found = diagnose(made("timid", notes=["a column was dropped"]))
     assert json.loads(json.dumps(asdict(found), allow_nan=False))["notes"] == ["a column was dropped"]
     assert all(isinstance(value, float) for value in found.metrics.values())
+
+
+def with_decisions(decide):
+    scored = made("timid")
+    return Scored.of(scored.scores, scored.targets, unit="logits", decisions=decide(scored.scores))
+
+
+def test_saved_decisions_that_a_threshold_makes_are_that_threshold():
+    scored = with_decisions(lambda z: z > -1.5)
+    found = diagnose(scored)
+    assert ((scored.scores > found.thresholds["own"]) == scored.decisions).all()
+    assert found.metrics["micro_f1"] == pytest.approx(
+        sk.f1_score(scored.targets, scored.decisions, average="micro"), abs=1e-12
+    )
+    assert diagnose(scored, threshold=0.0).thresholds["own"] == 0, "what is typed goes first"
+
+
+def test_saved_decisions_of_no_threshold_are_judged_as_they_are():
+    scored = with_decisions(lambda z: z == z.max(1, keepdims=True))
+    found = diagnose(scored)
+    assert found.thresholds["own"] is None
+    for name, value in f1s(scored.targets, scored.decisions).items():
+        assert found.metrics[name] == pytest.approx(value, abs=1e-12), name
+    assert "by the decisions saved beside the scores" in findings(found)["threshold"]
+    assert "(as saved)" in findings(found)["collapse"]
+
+
+@pytest.mark.parametrize("all_true", [True, False])
+def test_saved_decisions_that_are_all_alike(all_true):
+    scored = with_decisions(lambda z: np.full_like(z, all_true))
+    found = diagnose(scored)
+    assert found.collapsed == (None if all_true else "silent"), "more than 10 times as many there are not"
+    assert found.metrics["labels_per_sample"] == LABELS * all_true

@@ -334,8 +334,8 @@ def test_the_commands_are_those_that_were_typed(tmp_path):
     assert shlex.split(next(iter(found[0].commands["/a b"])))[1:] == sweep[1:]
     assert found[1].commands == {"/a b": {"python bench.py x": None}}
     assert setup(found[1].facts) == [
-        "pip install mllc==0.2.0",
-        "# mllc ran from its source tree, at commit abc with changes that were not committed",
+        "# in the source tree of mllc 0.2.0, at commit abc with changes that were not committed",
+        "pip install .",
     ]
     assert typed(None).startswith("#")
 

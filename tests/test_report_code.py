@@ -169,7 +169,7 @@ def test_it_takes_the_steps_of_the_run_and_has_its_figures(tmp_path, run_cli, ov
     for name, figure in (("decide", ""), ("decide_tuned", "_tuned"), ("decide_per_label", "_per_label")):
         micro = f1_score(saved["targets"], found[name](*outputs), average="micro", zero_division=0)
         assert micro == pytest.approx(result.test[f"micro_f1{figure}"], abs=1e-9)
-        assert f"(micro-F1 {micro:.3f} on test)" in found[name].__doc__
+        assert f"(micro-F1 {micro:.3f} on test, seed 0)" in found[name].__doc__
 
     held = json.loads((tmp_path / "best.json").read_text())
     assert (held["loss"], held["rule"]) == (result.loss, conf["loss"]["rule"])
@@ -202,7 +202,7 @@ def test_without_a_name_it_is_the_best_row(finished, run_cli):  # noqa: F811
     assert "focal-0.1-0 (seed 0), focal-0.1-1 (seed 1)" in out
     assert "# one threshold a label: mllc report --code-file FILE.py" in out
     assert "json" not in out
-    assert "the run kept 4, best by val_map" in out
+    assert "The run's figures are of its epoch 5, the best by val_map" in out
     assert run_cli("report", runs, "--code", "--loss", "zlpr")[1].startswith("# zlpr: number 3 of 3 rows")
     assert run_cli("report", runs, "--code", "--metric", "hamming_loss")[1].startswith("# focal: number 1")
     compile(out, "snippet.py", "exec")
@@ -244,7 +244,7 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
     bad = make("focal", 0, None, status="diverged", test=None, val=None, threshold=None)
     runs = finished(bad, make("focal", 1, run_id="good"))
     _, out, err = run_cli("report", runs, "--code")
-    assert "(micro-F1 0.500 on test)" in out, err
+    assert "(micro-F1 0.500 on test, seed 1)" in out, err
     assert "number 1 of 1 row on test, mAP 0.500, 1 of 2 seeds did not diverge or fail" in out
     status, _, err = run_cli("report", f"{runs}/{bad.run_id}", "--code")
     assert status == 2
@@ -255,9 +255,11 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
     ("words", "message"),
     [
         (["--code", "--loss", "focl"], "--loss 'focl' is no row; did you mean 'focal'? There are focal"),
-        (["--loss", "focal"], "--loss focal is for code: type mllc report --code --loss focal"),
+        (["--loss", "focal"], "--loss focal is for code: add --code"),
         (["--code", "--per-label"], "type one of the two"),
-        (["--per-label", "--loss", "focal"], "type one of the two"),
+        (["--per-label", "--loss", "focal"], "leave out --loss"),
+        (["--per-label", "--metric", "lrap"], "leave out --metric"),
+        (["--code", "--region", "0.1"], "leave out --region"),
         (["--code", "--bootstrap"], "--bootstrap adds a sentence to the comparison"),
         (["--code", "--format", "json"], "--code prints Python, and no json: leave --format out"),
         (
@@ -266,7 +268,7 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
         ),
         (["--code-file", "."], "--code-file .: type a name that ends in .py"),
         (["--code-file", ""], "--code-file .: type a name that ends in .py"),
-        (["--code-file", "/nowhere/best.py"], "--code-file /nowhere/best.py cannot be written: No such file"),
+        (["--code-file", "/nowhere/best.py"], "--code-file /nowhere/best.py cannot be written (No such file"),
     ],
 )
 def test_wrong_words(finished, run_cli, words, message):  # noqa: F811

@@ -15,11 +15,12 @@ from rich.cells import cell_len
 from test_cli import imported_by, run_cli  # noqa: F401 (a fixture)
 
 from mllc.config.catalogue import choices
+from mllc.data.score_files import read_scored
 from mllc.data.scored import Scored
 from mllc.diagnose import diagnose
 from mllc.errors import ConfigError
 from mllc.report.diagnosis import render
-from mllc.report.findings import findings, verdict
+from mllc.report.findings import better_way, findings, verdict
 from mllc.report.next_steps import next_steps
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -125,7 +126,8 @@ def test_probabilities_read_as_logits_are_suspected():
     shares = Scored.of(1 / (1 + np.exp(-scored.scores)), scored.targets, unit="logits")
     found = diagnose(shares)
     assert "as probabilities do, but are read as logits" in findings(found)["scores"]
-    assert next_steps(found)[0].startswith("If these are probabilities, type --probabilities")
+    assert verdict(found)[0].startswith("These look like probabilities, but are read as logits")
+    assert next_steps(found) == ["Type this again with --probabilities: the own threshold is then 0.5, and not 0."]
 
 
 def test_a_softmax_is_recognised():
@@ -302,3 +304,44 @@ def test_piped_output_is_plain(files):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "It is silent, and it does not rank: no threshold helps." in done.stdout
     assert ("\x1b" in done.stdout, done.stderr) == (False, "")
+
+
+def test_columns_that_many_labels_share_are_no_other_order():
+    draw = np.random.default_rng(0)
+    targets = draw.random((600, 40)) < 0.1
+    hub = np.array([targets[:, 0], targets[:, 1]]).any(0)
+    targets[hub, 2:] |= draw.random((hub.sum(), 38)) < 0.6
+    scores = draw.normal(size=(600, 40)) + 8 * np.outer(hub, np.arange(40) < 2)
+    found = diagnose(Scored.of(scores, targets, unit="logits"))
+    assert len(found.columns) > 20, "nearly every label goes with one of two columns"
+    assert "columns" not in verdict(found)[0]
+
+
+def test_a_model_that_predicts_everything_is_told_though_ten_times_cannot_be():
+    draw = np.random.default_rng(0)
+    targets = draw.random((300, 20)) < 0.5
+    found = diagnose(Scored.of(targets + draw.normal(size=targets.shape) + 9, targets, unit="logits"))
+    assert "that is nearly every label, as all_ones" in findings(found)["collapse"]
+    assert any(step.startswith("If positives are weighted, weight them less") for step in next_steps(found))
+
+
+def test_the_sentence_and_the_steps_name_the_same_way():
+    for kind in ("timid", "silent but ranks"):
+        found = diagnose(made(kind))
+        way = better_way(found)
+        steps = " ".join(next_steps(found))
+        assert (way == "_per_label") == (
+            "Give each label its own threshold" in steps and "Predict the top" not in steps
+        )
+
+
+def test_few_positives_make_every_verdict_uncertain():
+    found = diagnose(Scored.of([[2.0, -1.0], [-1.0, 2.0], [1.0, -2.0]], [[0, 1], [1, 0], [0, 1]], unit="logits"))
+    assert verdict(found)[0].endswith("From 3 positives this is uncertain.")
+
+
+def test_a_run_s_scores_have_the_names_that_lie_beside_them(tmp_path):
+    safetensors.numpy.save_file({"scores": np.eye(3), "targets": np.eye(3)}, tmp_path / "scores.safetensors")
+    (tmp_path / "per_label.csv").write_text('index,label\n0,sun\n1,"sea, high"\n2,sky\n')
+    found = read_scored(str(tmp_path / "scores.safetensors"), None, unit="logits")
+    assert found.label_names == ("sun", "sea, high", "sky")

@@ -48,10 +48,18 @@ def report(
 
     if label and plots is None:
         raise ConfigError("--label chooses what is drawn: type --plots DIR as well")
-    if per_label and (code or code_file or loss):
+    if per_label and (code or code_file):
         raise ConfigError("--per-label is about the labels of a run, --code about the best row: type one of the two")
     if bootstrap and (per_label or code or code_file):
         raise ConfigError("--bootstrap adds a sentence to the comparison: leave out --per-label and --code")
+    ignored = {"--baseline": baseline is not None, "--region": region != Question.region}
+    if per_label:
+        ignored |= {"--by": by != "loss", "--metric": metric != Question.metric, "--loss": loss is not None}
+    if (per_label or code or code_file) and html is None and plots is None and any(ignored.values()):
+        raise ConfigError(
+            f"{'--per-label' if per_label else '--code'} compares nothing: leave out "
+            + " and ".join(name for name, given in ignored.items() if given)
+        )
     if html is not None:
         check_place(html)
     found, shape = load(runs or [Path("runs")]), {"format": format, "width": width(), "color": on_terminal()}
@@ -63,7 +71,7 @@ def report(
     elif code or code_file:
         text = as_code(found, file=code_file, loss=loss, by=by, metric=metric, format=format)
     elif loss is not None:
-        raise ConfigError(f"--loss {loss} is for code: type mllc report --code --loss {loss}")
+        raise ConfigError(f"--loss {loss} is for code: add --code")
     else:
         folders = found.folders if bootstrap else None
         known = {"by": by, "metric": metric, "baseline": baseline, "region": region}

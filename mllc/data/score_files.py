@@ -1,6 +1,8 @@
 """Files of scores and targets that any framework writes (.npy, .npz, .csv, .safetensors) -> Scored. numpy alone."""
 
+import csv
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,31 +27,41 @@ def read_scored(scores: str, targets: str | None, *, unit: Unit | None, labels: 
     """The scores and targets of two files, or of one .npz or .safetensors that holds both.
 
     scores, targets  FILE, or FILE:NAME for one of several arrays; targets None: they are in the file of the scores
-    labels           file of label names, one a line; None: the header of a CSV, if there is one
+    labels           file of label names, one a line; None: the header of a CSV, or the per_label.csv of the run whose
+                     scores.safetensors this is, if there is one
 
-    An array `mask` beside the targets says which of them are known. DataError for what cannot be read, or not be judged
+    An array `mask` beside the targets says which of them are known, and an array `decisions` beside the scores which
+    labels the model predicted. DataError for what cannot be read, or not be judged
     (see `Scored.of`).
     """
     both = targets is None
+    _no_folder(scores, "SCORES")
     if both and Path(scores).suffix.lower() not in ARCHIVES:
         raise DataError(
             f"TARGETS are missing: type mllc diagnose {scores} TARGETS; only a .npz or .safetensors can hold both, "
             "called scores and targets"
         )
-    found, _ = _read(scores, "SCORES", ("scores", unit or "logits", "logits", "probabilities"), single=not both)
-    truth, mask = _read(scores if both else targets, "TARGETS", ("targets", "labels"), single=not both)
+    found, decisions = _read(
+        scores, "SCORES", ("scores", unit or "logits", "logits", "probabilities"), single=not both, beside="decisions"
+    )
+    truth, mask = _read(scores if both else targets, "TARGETS", ("targets", "labels"), single=not both, beside="mask")
     check_agreement(found, truth)
-    names = _names(labels) if labels else found.titles or truth.titles
+    names = _names(labels) if labels else found.titles or truth.titles or _names_of_run(scores, found.values)
     notes = (*found.notes, *truth.notes)
-    return Scored.of(found.values, truth.values, unit=unit, mask=mask, label_names=names, notes=notes)
+    known: dict[str, Any] = {"mask": mask, "decisions": decisions, "label_names": names, "notes": notes}
+    return Scored.of(found.values, truth.values, unit=unit, **known)
 
 
-def _read(argument: str, place: str, known: Sequence[str], *, single: bool) -> tuple[Table, np.ndarray | None]:
-    """The array that an argument means, and the mask beside it; `single`: a file's only array needs no known name."""
+def _read(
+    argument: str, place: str, known: Sequence[str], *, single: bool, beside: str
+) -> tuple[Table, np.ndarray | None]:
+    """The array that an argument means, and the one called `beside`, if the file has it.
+
+    known   names of the array; `single`: a file's only array needs none of them
+    """
     path, _, name = ("", "", "") if Path(argument).expanduser().exists() else argument.rpartition(":")
     path = path or argument
-    if Path(path).expanduser().is_dir():
-        raise DataError(f"{place}={path} is a folder; type a file, such as a run's {Path(path, 'scores.safetensors')}")
+    _no_folder(path, place)
     file, place = existing_file(path, place), f"{place}={argument}"
     if name and file.suffix.lower() not in ARCHIVES:
         raise DataError(f"{place}: this file holds one table and no names; type {path}")
@@ -62,8 +74,12 @@ def _read(argument: str, place: str, known: Sequence[str], *, single: bool) -> t
             raise DataError(f"{place}: it holds no array; save both: numpy.savez('both.npz', scores=..., targets=...)")
         if name not in names:
             raise DataError(f"{place}: it holds {listed(names, limit=8)}; type {path}:NAME with one of them")
-        values, mask = get(name), get("mask") if "mask" in names else None
-    return Table(values, None, None, ()), mask
+        return Table(get(name), None, None, ()), get(beside) if beside in names else None
+
+
+def _no_folder(path: str, place: str) -> None:
+    if Path(path).expanduser().is_dir():
+        raise DataError(f"{place}={path} is a folder; type a file, such as a run's {Path(path, 'scores.safetensors')}")
 
 
 @contextmanager
@@ -107,4 +123,18 @@ def _tensor(file: Path, tensors: Any, name: str) -> np.ndarray:
 
 def _names(path: Path) -> list[str]:
     file = existing_file(path, "--labels")
-    return [line.strip() for line in file.read_text(encoding=encoding(file)).splitlines() if line.strip()]
+    names = [line.strip() for line in file.read_text(encoding=encoding(file)).splitlines() if line.strip()]
+    name, times = next(iter(Counter(names).most_common(1)), ("", 0))
+    if times > 1:
+        raise DataError(f"--labels {path}: {name!r} stands there {times} times; give each label a name of its own")
+    return names
+
+
+def _names_of_run(scores: str, values: np.ndarray) -> list[str] | None:
+    """The label names that lie beside the scores of a run, in their order."""
+    beside = Path(scores).expanduser().parent / "per_label.csv"
+    if Path(scores).name != "scores.safetensors" or not beside.is_file():
+        return None
+    with beside.open(newline="", encoding="utf-8", errors="replace") as file:
+        names = [row.get("label") or "" for row in csv.DictReader(file)]
+    return names if values.ndim == 2 and len(names) == values.shape[1] and all(names) else None

@@ -25,6 +25,7 @@ class Scored:
     unit         of the scores
     label_names  one a label
     notes        what the reader did that its user should know
+    decisions    bool (samples, labels): which labels the model predicted, where it says so itself; None: by a threshold
     """
 
     scores: np.ndarray
@@ -33,6 +34,7 @@ class Scored:
     unit: Unit
     label_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    decisions: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -44,6 +46,7 @@ class Scored:
         mask: Any = None,
         label_names: Sequence[str] | None = None,
         notes: Sequence[str] = (),
+        decisions: Any = None,
     ) -> "Scored":
         """Checks arrays (or what `numpy.asarray` makes one of) of the shape (samples, labels).
 
@@ -51,6 +54,7 @@ class Scored:
         unit         logits or probabilities; None is refused with what the scores look like, never guessed
         mask         beside the targets' own unknown entries: 0 or False where the target is unknown
         label_names  None: label0, label1, ...
+        decisions    0 and 1, or False and True
 
         DataError, in words, for whatever cannot be judged.
 
@@ -63,10 +67,8 @@ class Scored:
         _check_finite(scores)
         known = _known(targets)
         if mask is not None:
-            also = _numbers(mask, "the entries of the mask")
-            if also.shape != targets.shape:
-                raise DataError(f"the mask has the shape {also.shape} and targets {targets.shape}: save one as large")
-            known &= also.astype(bool)
+            known &= _flags(mask, "the mask has", targets.shape)
+        predicted = None if decisions is None else _flags(decisions, "the decisions have", targets.shape)
         true = (targets == 1) & known
         _check_classes(targets, true, known)
         _check_unit(scores, unit)
@@ -77,7 +79,7 @@ class Scored:
                 f"{counted(len(names), 'label name')} for {scores.shape[1]} labels: give one a label, in their order"
             )
         floats = scores if scores.dtype.kind == "f" else scores.astype(np.float64)
-        return cls(floats, true.astype(np.uint8), None if known.all() else known, unit, names, tuple(notes))
+        return cls(floats, true.astype(np.uint8), None if known.all() else known, unit, names, tuple(notes), predicted)
 
     def log_odds(self) -> np.ndarray:
         """The scores on the logit scale, float64: logits as they are, probabilities as log(p / (1 - p)).
@@ -107,13 +109,22 @@ def _numbers(values: Any, what: str) -> np.ndarray:
     return array
 
 
+def _flags(values: Any, what: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of truth values beside the targets."""
+    array = _numbers(values, f"the entries of {what.rpartition(' ')[0]}")
+    if array.shape != shape:
+        raise DataError(f"{what} the shape {array.shape} and targets {shape}: save one as large")
+    return array.astype(bool)
+
+
 def _check_shapes(scores: np.ndarray, targets: np.ndarray) -> None:
     shapes = f"scores have the shape {scores.shape} and targets {targets.shape}"
     for array, what in ((scores, "scores"), (targets, "targets")):
         if array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1):
             hint = "; class numbers become rows with numpy.eye(num_labels)[classes]" if what == "targets" else ""
             raise DataError(
-                f"{what} are a single column of {len(array)} values: give a row a sample, a column a label{hint}"
+                f"{what} are a single column of {len(array)} values: give a row a sample, a column a label, "
+                f"two at least{hint}"
             )
         if array.ndim != 2:
             raise DataError(f"{shapes}: give both as (samples, labels); numpy.reshape makes them so")

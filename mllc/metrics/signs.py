@@ -23,7 +23,7 @@ def look(scores: Tensor) -> str | None:
     ('decisions', 'softmax', 'probabilities')
     """
     low, high = scores.min(), scores.max()
-    if ((scores == low) | (scores == high)).all():
+    if low < high and ((scores == low) | (scores == high)).all():
         return "decisions"
     if low < 0 or high > 1:
         return None

@@ -59,15 +59,19 @@ def setup(facts: dict[str, Any]) -> list[str]:
 
     >>> setup({"mllc": "0.1.0", "packages": {"torch": "2.9.0+cu128"}, "commit": None})
     ['pip install mllc==0.1.0 torch==2.9.0']
+    >>> setup({"mllc": "0.1.0", "packages": {"torch": "2.9.0+cu128"}, "commit": "0a1b2c3"})
+    ['# in the source tree of mllc 0.1.0, at commit 0a1b2c3', 'pip install . torch==2.9.0']
     """
-    packages = {"mllc": facts.get("mllc"), **(facts.get("packages") or {})}
+    commit, packages = facts.get("commit"), facts.get("packages") or {}
     pinned = [f"{name}=={str(version).partition('+')[0]}" for name, version in packages.items() if version]
-    lines = [shlex.join(["pip", "install", *pinned])]
-    if commit := facts.get("commit"):
-        clean = str(commit).removesuffix("-dirty")
-        changed = " with changes that were not committed" if clean != commit else ""
-        lines.append(f"# mllc ran from its source tree, at commit {clean}{changed}")
-    return lines
+    if not commit:
+        return [shlex.join(["pip", "install", f"mllc=={facts.get('mllc')}", *pinned])]
+    clean = str(commit).removesuffix("-dirty")
+    changed = " with changes that were not committed" if clean != commit else ""
+    return [
+        f"# in the source tree of mllc {facts.get('mllc')}, at commit {clean}{changed}",
+        shlex.join(["pip", "install", ".", *pinned]),
+    ]
 
 
 def typed(command: Any) -> str:

@@ -39,7 +39,9 @@ class Sight:
     @cached_property
     def truth(self) -> Scores:
         """The scores as log-odds, and what the model decides."""
-        decisions = self.scored.scores.astype(np.float64, copy=False) > self.found.thresholds["own"]
+        own = self.found.thresholds["own"]
+        decisions = self.scored.decisions if own is None else self.scored.scores.astype(np.float64, copy=False) > own
+        assert decisions is not None
         return Scores(self.scored.log_odds(), self.scored.targets.astype(bool), decisions, self.scored.mask)
 
     @cached_property
@@ -48,14 +50,17 @@ class Sight:
 
     @cached_property
     def cuts(self) -> dict[str, float]:
-        """The own and the tuned threshold as log-odds; those of 0 and 1 are the ends of the scores."""
+        """The own threshold, if there is one, and the tuned one as log-odds; 0 and 1 are the ends of the scores."""
         scores = self.ranking.scores
-        return {name: self._place(self.found.thresholds[name], scores[0], scores[-1]) for name in ("own", "tuned")}
+        found = {name: self.found.thresholds[name] for name in ("own", "tuned")}
+        return {name: self._place(at, scores[0], scores[-1]) for name, at in found.items() if at is not None}
 
     @property
     def names(self) -> dict[str, str]:
         """What the cuts are called in a legend."""
-        return {name: f"{name} threshold ({rule(self.found, self.found.thresholds[name])})" for name in self.cuts}
+        own = "own decisions (as saved)"
+        found = {name: self.found.thresholds[name] for name in ("own", "tuned")}
+        return {name: own if at is None else f"{name} threshold ({rule(self.found, at)})" for name, at in found.items()}
 
     @cached_property
     def labels(self) -> dict[int, str]:
@@ -69,7 +74,7 @@ class Sight:
     @cached_property
     def curves(self) -> ScoredRun:
         known: dict[str, Any] = {"labels": tuple(self.labels), "ranking": self.ranking, "reach_own": True}
-        return scored_run(self.truth, tuned=self.cuts["tuned"], own_cut=self.cuts["own"], **known)
+        return scored_run(self.truth, tuned=self.cuts["tuned"], own_cut=self.cuts.get("own"), **known)
 
     def picture(
         self, name: str, title: str, caption: str, draw: Callable[..., Any], *data: Any, **known: Any
@@ -103,16 +108,17 @@ def scores(sight: Sight) -> Picture:
 def thresholds(sight: Sight) -> Picture:
     found, curves = sight.found, sight.curves
     assert curves.tuned is not None
+    at = "at" if "own" in sight.cuts else "with"
     return sight.picture(
         "f1_against_threshold",
         "Micro-F1 against the threshold",
-        f": {figure(found, 'micro_f1'):.3f} at the {sight.names['own']}, {curves.tuned[1]:.3f} at the "
+        f": {figure(found, 'micro_f1'):.3f} {at} the {sight.names['own']}, {curves.tuned[1]:.3f} at the "
         f"{sight.names['tuned']}, which was tuned on these same samples; {figure(found, 'micro_f1_tuned'):.3f} where "
         "each half of the samples is decided by the other",
         threshold_curves.draw,
         {"": [curves]},
         scales={"": found.unit},
-        rules={},
+        rules={"": "as saved"},
         names=sight.names,
     )
 
@@ -120,10 +126,11 @@ def thresholds(sight: Sight) -> Picture:
 def precision_and_recall(sight: Sight) -> Picture:
     recall, precision = sight.curves.own_point
     single = f" and for single labels ({'; '.join(sight.labels.values())})" if sight.labels else ""
+    verb = "has" if "own" in sight.cuts else "have"
     return sight.picture(
         "precision_recall",
         "Precision against recall",
-        f" for all labels in one list{single}; the {sight.names['own']} has a precision of {precision:.3f} and a "
+        f" for all labels in one list{single}; the {sight.names['own']} {verb} a precision of {precision:.3f} and a "
         f"recall of {recall:.3f}",
         precision_recall.draw,
         {"the model": [sight.curves]},

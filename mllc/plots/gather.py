@@ -23,7 +23,7 @@ from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.study import Range
 from mllc.suggest import did_you_mean
-from mllc.wording import counted
+from mllc.wording import counted, listed
 
 MOST_RUNS, MOST_SCORES = 48, 100_000_000
 """Runs whose scores and labels are read, and scores in all: the first seeds of each row, at least one."""
@@ -116,7 +116,9 @@ class Gathered:
             unknown = [name for name in self.wanted if name not in found.names]
             if unknown:
                 hint = did_you_mean(unknown[0], list(found.names))
-                raise ConfigError(f"--label {unknown[0]!r} is not a label of this data{hint}")
+                raise ConfigError(
+                    f"--label {unknown[0]!r} is not a label of this data{hint} There are {listed(found.names)}"
+                )
             return {found.names.index(name): name for name in self.wanted}
         picked = precision_recall.examples(found.training, found.test)
         return {

@@ -25,7 +25,7 @@ from mllc.wording import counted
 class Winner:
     """The row that code is made for.
 
-    of          how many rows of its comparison were trained
+    of          how many rows of its comparison are ranked
     run         the run that the thresholds are of: the lowest of the row's seeds that is done
     config      of that run
     thresholds  each label and its own threshold; none where the run was not scored on test
@@ -65,7 +65,9 @@ def winners(blocks: Sequence[Sequence[Row]], folders: Mapping[str, Path], loss: 
     known = sorted({name for rows in trained for row in rows for name in (label(row), row.loss)})
     if loss is not None and loss not in known:
         raise ConfigError(f"--loss {loss!r} is no row{did_you_mean(loss, known)} There are {', '.join(known)}")
-    chosen = [(row, len(rows)) for rows in trained if (row := _chosen(rows, loss)) is not None]
+    chosen = [
+        (row, sum(bool(one.rank) for one in rows)) for rows in trained if (row := _chosen(rows, loss)) is not None
+    ]
     done = [(row, of) for row, of in chosen if "done" in row.statuses]
     if not done:
         names = ", ".join(label(row) for row, _ in chosen)
@@ -83,7 +85,9 @@ def code(winner: Winner, metric: str = "map", *, verdict_file: bool = False) -> 
         winner.config,
         about=[*_about(winner, metric), *more, ""],
         threshold=run.threshold,
-        figures={way: f"micro-F1 {number(figures.get(name))} on {split}" for way, name in ways.items()},
+        figures={
+            way: f"micro-F1 {number(figures.get(name))} on {split}, seed {run.seed}" for way, name in ways.items()
+        },
         best_epoch=run.best_epoch,
         verdict_file=verdict_file and bool(winner.thresholds),
     ).text()
@@ -128,7 +132,9 @@ def write(found: Sequence[Winner], file: Path, metric: str = "map") -> Path:
         file.write_text(code(found[0], metric, verdict_file=True), encoding="utf-8")
         beside.write_text(json.dumps(verdict(found[0]), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"--code-file {file} cannot be written: {error.strerror}") from None
+        raise StoreError(
+            f"--code-file {file} cannot be written ({error.strerror}): type a folder that exists and may be written"
+        ) from None
     return beside
 
 

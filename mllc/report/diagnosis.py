@@ -62,7 +62,7 @@ def as_dict(found: Diagnosis) -> dict[str, Any]:
 
 def _terminal(found: Diagnosis, title: str, width: int, color: bool) -> str:
     sentence, tone = verdict(found)
-    table, _ = fit(
+    table, hidden = fit(
         ways(found),
         columns(found),
         width,
@@ -70,7 +70,8 @@ def _terminal(found: Diagnosis, title: str, width: int, color: bool) -> str:
         section=is_baseline,
     )
     parts: list[Any] = [(f"{title}: {about(found)}", "bold"), ("", ""), (sentence, STYLES[tone]), ("", "")]
-    parts += [table, ("", "")]
+    more = f"{counted(hidden, 'more column')} in a wider terminal, or with --format json." if hidden else ""
+    parts += [table, *([(more, "dim")] if more else []), ("", "")]
     parts += [(text, "") for text in findings(found).values()]
     parts += [("", ""), ("What to try next", "bold")]
     parts += [(f"{i}. {step}", "") for i, step in enumerate(next_steps(found), start=1)]

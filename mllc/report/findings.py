@@ -24,8 +24,17 @@ Tone = Literal["good", "warning", "bad"]
 
 def verdict(found: Diagnosis) -> tuple[str, Tone]:
     """The diagnosis in one sentence."""
+    sentence, tone = _verdict(found)
+    positives = sum(row["positives"] for row in found.labels)
+    few = f" From {counted(positives, 'positive')} this is uncertain." if positives < FEW_POSITIVES else ""
+    return f"{sentence}{few}", tone
+
+
+def _verdict(found: Diagnosis) -> tuple[str, Tone]:
     if found.look == "decisions":
         return "These are decisions and not scores: what they rank, and what a threshold gives, is lost.", "warning"
+    if as_probabilities(found):
+        return "These look like probabilities, but are read as logits: type --probabilities.", "bad"
     if found.inverted:
         return "The scores are upside down: they rank once their sign is changed.", "bad"
     if misplaced(found):
@@ -45,8 +54,8 @@ def verdict(found: Diagnosis) -> tuple[str, Tone]:
         return f"{collapsed}, but their order is useful: the scale is wrong, not the ranking.", "warning"
     if collapsed:
         return f"{collapsed}, but it ranks: the threshold is wrong, not the model.", "warning"
-    best = max(WAYS, key=lambda way: gain(found, way))
-    if gain(found, best) < WORTH:
+    best = better_way(found)
+    if best is None:
         return "It ranks, and no other threshold does notably better than its own.", "good"
     return f"It ranks, and its threshold wastes some of that: {WAYS[best]} would do better.", "warning"
 
@@ -66,8 +75,29 @@ def findings(found: Diagnosis) -> dict[str, str]:
 
 
 def misplaced(found: Diagnosis) -> bool:
-    """Whether most labels that can be told about go with another label's column."""
-    return 2 * len(found.columns) > sum(row["positives"] >= ENOUGH for row in found.labels)
+    """Whether most labels that can be told about go with another label's column, and nearly each with one of its own.
+
+    A model that has learned little gives many labels the column of a few frequent ones.
+    """
+    told = sum(row["positives"] >= ENOUGH for row in found.labels)
+    return 2 * len(found.columns) > told and len(set(found.columns.values())) >= 0.9 * len(found.columns)
+
+
+def as_probabilities(found: Diagnosis) -> bool:
+    """Whether the scores look like probabilities and were said to be logits."""
+    return found.unit == "logits" and found.look in ("probabilities", "softmax")
+
+
+def better_way(found: Diagnosis) -> str | None:
+    """The way to decide that is worth changing to: a key of WAYS. A simpler way goes before one that is hardly better.
+
+    None: the own one is as good.
+    """
+    best, reached = None, 0.0
+    for way in WAYS:
+        if gain(found, way) >= reached + WORTH:
+            best, reached = way, gain(found, way)
+    return best
 
 
 def within_samples(found: Diagnosis) -> bool:
@@ -90,8 +120,10 @@ def figure(found: Diagnosis, name: str) -> float:
     return found.metrics[name] or 0.0
 
 
-def rule(found: Diagnosis, threshold: float) -> str:
-    """The decision at a threshold, in the unit of the scores: `z > -2.2`."""
+def rule(found: Diagnosis, threshold: float | None) -> str:
+    """The decision at a threshold, in the unit of the scores: `z > -2.2`; None: the decisions that were given."""
+    if threshold is None:
+        return "as saved"
     return f"{'p' if found.unit == 'probabilities' else 'z'} > {threshold:.3g}"
 
 
@@ -147,16 +179,25 @@ def _collapse(found: Diagnosis) -> str:
     if found.collapsed == "constant":
         return f"Collapse: constant; {flat}; {number}."
     if found.collapsed is None:
-        return f"Collapse: none; {number}."
+        every = "; that is nearly every label, as all_ones" if predicts_everything(found) else ""
+        return f"Collapse: none; {number}{every}."
     silent = found.collapsed == "silent"
     limit = f"under {_percent(SILENT_BELOW)} of them" if silent else f"over {FLOOD_ABOVE:g} times as many"
     return f"Collapse: {found.collapsed}; {number}; {found.collapsed} is {limit}{f'; {flat}' * (spread < FLAT)}."
 
 
+def predicts_everything(found: Diagnosis) -> bool:
+    """Whether nearly every label is predicted, and far from all are true: a flood, where 10 times as many cannot be."""
+    predicted, true = (figure(found, name) for name in ("labels_per_sample", "true_labels_per_sample"))
+    return predicted > 0.95 * found.num_labels and true < 0.75 * found.num_labels
+
+
 def _threshold(found: Diagnosis) -> str:
     own, tuned, per_label, top_k = (f"{figure(found, f'micro_f1{way}'):.3f}" for way in ("", *WAYS))
+    at = found.thresholds["own"]
+    how = "by the decisions saved beside the scores" if at is None else f"at {rule(found, at)}"
     return (
-        f"Threshold: micro-F1 {own} at {rule(found, found.thresholds['own'])}, {tuned} with one tuned threshold, "
+        f"Threshold: micro-F1 {own} {how}, {tuned} with one tuned threshold, "
         f"{per_label} with one a label, {top_k} with the top {found.k} of each sample."
     )
 
@@ -188,7 +229,7 @@ def _labels(found: Diagnosis) -> str:
 def _note(found: Diagnosis) -> str:
     texts = list(found.notes)
     if found.unknown:
-        texts.append(f"{counted(found.unknown, 'target')} unknown, left out everywhere")
+        texts.append(f"{counted(found.unknown, 'target')} unknown, left out everywhere, of the counts a sample too")
     positives = sum(row["positives"] for row in found.labels)
     if positives < FEW_POSITIVES:
         texts.append(f"only {counted(positives, 'positive')} in all, so that every figure here is uncertain")

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 from mllc.advice import positive_weight
 from mllc.diagnose import FLAT, Diagnosis
-from mllc.report.findings import WORTH, figure, gain, misplaced, rule, sigmoid, within_samples
+from mllc.report.findings import (
+    WORTH,
+    as_probabilities,
+    figure,
+    gain,
+    misplaced,
+    predicts_everything,
+    rule,
+    sigmoid,
+    within_samples,
+)
 
 MANY = 3.0
 """Times the true number of labels from which weighted positives are suspected."""
@@ -16,6 +26,8 @@ def next_steps(found: Diagnosis) -> list[str]:
     """The steps; they name thresholds, settings and losses of mllc that fit what was found."""
     if found.look == "decisions":
         return ["Save the scores before they are cut into decisions, and type this again."]
+    if as_probabilities(found):
+        return ["Type this again with --probabilities: the own threshold is then 0.5, and not 0."]
     if found.inverted:
         return ["Save -scores (or 1 - p) and type this again: a distance or a loss is small where a label is likely."]
     if misplaced(found):
@@ -23,10 +35,7 @@ def next_steps(found: Diagnosis) -> list[str]:
             "Bring the columns into one order and type this again: label encoders sort names, data sets often do not. "
             "Headers in both CSV files let this command compare them."
         ]
-    steps = list(_after_ranking(found) if found.ranks or within_samples(found) else _after_chance(found))
-    if found.look is not None and found.unit == "logits":
-        steps.insert(0, "If these are probabilities, type --probabilities: the own threshold is then 0.5, and not 0.")
-    return steps
+    return list(_after_ranking(found) if found.ranks or within_samples(found) else _after_chance(found))
 
 
 def _after_ranking(found: Diagnosis) -> Iterator[str]:
@@ -46,18 +55,19 @@ def _after_ranking(found: Diagnosis) -> Iterator[str]:
         yield (
             "If the threshold must stay where it is, train with a loss that predicts more: zlpr puts true labels above "
             "0 and all others below; asymmetric and weighted_bce let the many zeros count less (mllc list losses zlpr)."
-            f" {_weight(found)}"
+            f"{_weight(found)}"
         )
     elif _floods(found) and found.ranks:
         yield (
             "If positives are weighted, weight them less: a weight w lifts every logit by about log w, and a threshold "
-            f"raised by log w undoes it without training. {_weight(found)}"
+            f"raised by log w undoes it without training.{_weight(found)}"
         )
-    known = [row for row in found.labels if row["positives"]]
-    if not found.collapsed and 10 * sum(not row["predicted"] for row in known) >= len(known):
+    known = sum(bool(row["positives"]) for row in found.labels)
+    never = figure(found, "never_predicted_tuned") * found.num_labels - (found.num_labels - known)
+    if not found.collapsed and 10 * never >= known:
         yield (
-            "For rare labels that are never predicted: losses made for long tails, such as logit_adjusted, "
-            "distribution_balanced and rebalanced_focal, or a threshold of their own."
+            "For rare labels that the tuned threshold never predicts: losses made for long tails, such as "
+            "logit_adjusted, distribution_balanced and rebalanced_focal, or a threshold of their own."
         )
     yield (
         "What is left is in the ranking, which no threshold changes. Compare losses on your own data: "
@@ -97,7 +107,7 @@ def _after_chance(found: Diagnosis) -> Iterator[str]:
     if _floods(found):
         yield (
             "If positives are weighted, weight them less, or lower the learning rate: a step towards positives that is "
-            f"too large lifts all labels at once. {_weight(found)}"
+            f"too large lifts all labels at once.{_weight(found)}"
         )
     if found.collapsed in ("silent", "constant"):
         yield (
@@ -123,14 +133,15 @@ def _weight(found: Diagnosis) -> str:
     """A positive weight to start from, where labels are rare."""
     true = figure(found, "true_labels_per_sample")
     if 10 * true > found.num_labels:
-        return "The square root of negatives over positives is a middle way."
+        return ""
     own, tuned = positive_weight(found.num_labels, true)
     return (
-        f"For {found.num_labels} labels of which {true:.2f} are true start from a weight of about {own:.2g} where p > "
+        f" For {found.num_labels} labels of which {true:.2f} are true start from a weight of about {own:.2g} where p > "
         f"1/2 predicts, {tuned:.2g} where the threshold is tuned (loss=weighted_bce loss.weight={own:.2g}): a rule of "
         "thumb that mllc's benchmarks measured."
     )
 
 
 def _floods(found: Diagnosis) -> bool:
-    return figure(found, "labels_per_sample") > MANY * figure(found, "true_labels_per_sample")
+    many = figure(found, "labels_per_sample") > MANY * figure(found, "true_labels_per_sample")
+    return many or predicts_everything(found)

@@ -76,8 +76,17 @@ class Snippet:
         for name in self.extra:
             yield f"  {name + '_layer':14} the linear layer that makes {name}, one number a sample: (batch,)"
         yield f"  batches        features and targets (0.0 or 1.0); in the run of {self.config['batch_size']} samples"
+        yield from self._features()
         if self.computed:
             yield "  train_targets  those of all training samples, (samples, labels)"
+
+    def _features(self) -> Iterator[str]:
+        """What the run did to the data before its model saw it: its figures are of that."""
+        data = self.config["dataset"]
+        if data.get("standardize"):
+            yield "                 numeric features standardised: minus their mean, over their deviation, in training"
+        if data.get("augment"):
+            yield f"                 augmented in training: {data['augment']}"
 
     def _start(self) -> Iterator[str]:
         """Where the biases of the outputs start."""
@@ -117,8 +126,10 @@ class Snippet:
     def _loop(self) -> Iterator[str]:
         given = ["logits", "targets", *(f"{name}={name}" for name in self.extra)]
         given += ["epoch=epoch"] if "epoch" in self.needs else []
-        kept = f"  # the run kept {self.best_epoch - 1}, best by {self.config['monitor']}" if self.best_epoch else ""
-        yield f"for epoch in range({self.config['epochs']}):{kept}"
+        if self.best_epoch:
+            yield f"# The run's figures are of its epoch {self.best_epoch}, the best by {self.config['monitor']}:"
+            yield "# keep the weights of the one that is best on validation."
+        yield f"for epoch in range({self.config['epochs']}):"
         yield "    for features, targets in batches:"
         yield f"        {self.outputs} = model(features)"
         yield f"        loss = loss_function({', '.join(given)})"

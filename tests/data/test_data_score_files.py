@@ -251,3 +251,20 @@ def test_files_whose_names_disagree_are_refused(folder):
     text("t.csv", "id,sun,sea", "b,1,0", "a,0,1")
     with pytest.raises(DataError, match=r"row 1 is 'a' in SCORES and 'b' in TARGETS"):
         read("s.csv", "t.csv")
+
+
+@pytest.mark.parametrize("kind", ["npz", "safetensors"])
+def test_decisions_beside_the_scores(folder, kind):
+    decisions = SCORES > 1
+    arrays = {"scores": SCORES, "targets": TARGETS.astype(np.uint8), "decisions": decisions.astype(np.uint8)}
+    np.savez("both.npz", **arrays)
+    safetensors.numpy.save_file(arrays, "both.safetensors")
+    assert same(read(f"both.{kind}", None)).decisions.tolist() == decisions.tolist()
+    assert read(f"both.{kind}", "t.npy").decisions.tolist() == decisions.tolist(), "the truth may lie elsewhere"
+    assert read("s.npy", f"both.{kind}").decisions is None, "those of other scores say nothing"
+
+
+def test_decisions_of_other_samples(folder):
+    np.savez("both.npz", scores=SCORES, targets=TARGETS, decisions=TARGETS[:2])
+    with pytest.raises(DataError, match=r"the decisions have the shape \(2, 3\) and targets \(3, 3\)"):
+        read("both.npz", None)

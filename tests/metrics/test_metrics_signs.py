@@ -11,7 +11,7 @@ from mllc.metrics.signs import better_columns, inverted, look
     [
         ([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]], "decisions"),
         ([[-1.0, 1.0], [1.0, -1.0]], "decisions"),
-        ([[2.0, 2.0], [2.0, 2.0]], "decisions"),
+        ([[2.0, 2.0], [2.0, 2.0]], None),
         ([[0.1, 0.9, 0.3], [0.2, 0.7, 0.8]], "probabilities"),
         ([[0.1, 0.6, 0.3], [0.2, 0.7, 0.1]], "softmax"),
         ([[0.4, 0.6], [0.2, 0.8]], "probabilities"),  # two labels that exclude each other sum to 1 after a sigmoid too

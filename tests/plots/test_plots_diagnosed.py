@@ -242,3 +242,18 @@ def test_the_line_of_a_random_order_is_in_the_legend():
     for name in ("precision_recall", "label_frequency"):
         (legend,) = drawn(shown[name].figure).legends
         assert "random order" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_decisions_of_no_threshold_are_drawn_as_a_level(tmp_path):
+    scored = made("timid")
+    scored = Scored.of(
+        scored.scores,
+        scored.targets,
+        unit="logits",
+        decisions=scored.scores == scored.scores.max(1, keepdims=True),
+    )
+    found, shown, missing = pictures(scored)
+    assert not missing
+    text = shown["f1_against_threshold"].caption
+    assert f"{found.metrics['micro_f1']:.3f} with the own decisions (as saved)" in text
+    assert "own decisions" not in shown["scores"].caption, "there is no cut to count above"
