@@ -82,6 +82,21 @@ def grid(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def two_searches(found: dict[str, Any]) -> str:
+    """The same comparison after two searches: what each says of every loss against bce.
+
+    NAME_random_start holds what `main` found when a search of TPE began with random draws; it begins as Sobol now.
+    """
+    lines = ["| data | loss | random draws first | Sobol first |", "|---|---|--:|--:|"]
+    for name in [name for name in found if f"{name}_random_start" in found]:
+        before, after = ({row["name"]: row for row in found[key]["rows"]} for key in (f"{name}_random_start", name))
+        for loss, row in after.items():
+            if row["search"] and row["verdict"]:
+                told = (f"{one['difference']:+.3f} {one['verdict']}" for one in (before[loss], row))
+                lines.append(f"| {name} | {loss} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
 def main(arguments: list[str]) -> dict[str, Any]:
     own = dict(word.split("=", 1) for word in arguments if word.startswith(("only=", "data=", "out=")))
     overrides = [word for word in arguments if not word.startswith(("only=", "data=", "out="))]

@@ -119,7 +119,7 @@ def test_a_damaged_result_is_named_and_refused(tmp_path, text, message):
     with pytest.raises(StoreError, match=re.escape(message)) as caught:
         report.load([tmp_path])
     assert "a/result.json" in str(caught.value)
-    assert "--force" in str(caught.value)
+    assert "type its command again" in str(caught.value)
 
 
 def test_a_result_that_cannot_be_read_is_not_called_damaged(tmp_path):
@@ -277,8 +277,10 @@ def test_the_note_on_the_threshold():
     assert "removes 50 % of the gap, and helps a most (0.00 to 0.50)" in said(results)
     worse = [make("a", test=figures(0.5, 0.4, 0.1)), make("b", test=figures(0.5, 0.5, 0.5))]
     assert "does not narrow the gap." in said(worse)
-    close = [make("a", test=figures(0.5, 0.040, 0.041)), make("b", test=figures(0.5, 0.044, 0.042))]
+    close = [make("a", test=figures(0.5, 0.030, 0.041)), make("b", test=figures(0.5, 0.044, 0.042))]
     assert "tuning it narrows a gap that is small anyway, and helps a most" in said(close)
+    closer = [make("a", test=figures(0.5, 0.040, 0.041)), make("b", test=figures(0.5, 0.044, 0.042))]
+    assert "tuning it narrows a gap that is small anyway." in said(closer), "0.04 to 0.04 says nothing"
     assert "%" not in said(close)
     same = [make("a", test=figures(0.5, 0.5, 0.5)), make("b", test=figures(0.5, 0.5, 0.5))]
     assert "does not narrow the gap." in said(same)

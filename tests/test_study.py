@@ -1,6 +1,7 @@
 """Studies: what study.json holds, where a search ended at an edge, and what the report makes of it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sample_runs import make
@@ -247,3 +248,39 @@ class TestNotes:
         studies, trials, repeats = zip(*found, strict=True)
         runs = [run for runs in (*trials, *repeats) for run in runs]
         return [row for row in rows(runs, studies=studies) if row.runs]
+
+    def test_runs_outside_of_the_search_are_told(self):
+        found, trials, repeats = searched()
+        better = [make(lr=0.5, seed=seed, value=0.99, data=dict(DATA)) for seed in (0, 1)]
+        text = self.text((found, trials, [*repeats, *better]), searched("zlpr"))
+        assert "Runs that are no part of a row's search did not compete: bce: 2." in text
+        assert "did not compete" not in self.text((found, trials, repeats), searched("zlpr"))
+
+    def test_a_search_without_a_sound_trial_is_worse(self):
+        _, _, repeats = searched(seeds=range(6))
+        found, (_, *trials), _ = searched("naive", trials=1, statuses=("diverged",) * 3, seeds=())
+        found = replace(found, tries=tuple(ran(run) for run in trials), chosen=None, wanted=3)
+        text = render([*repeats, *trials], studies=[found], width=2000)
+        assert "the other rows are worse: naive" in text
+        assert "different seeds" not in text
+        assert "naive lr" not in text, "nothing was chosen"
+
+    def test_a_lost_study_leaves_the_repeats_on_test(self):
+        _, trials, repeats = searched()
+        rows = {row.name: row for row in self.lost([*trials, *repeats])}
+        assert (rows["bce"].split, rows["bce"].seeds) == ("test", (0, 1))
+
+    def test_a_search_that_has_not_ended_is_told(self):
+        found, trials, repeats = searched()
+        assert "Not ended: bce 3 of 8" in self.text((replace(found, wanted=8), trials, repeats), searched("zlpr"))
+        assert "Not ended" not in self.text((found, trials, repeats), searched("zlpr"))
+
+    def test_what_to_look_at_can_be_typed(self):
+        space = {"optimizer.lr": SPACE["optimizer.lr"], "loss.gamma": Range(0.0, 3.0, above=5.0)}
+        one = searched("focal", space=space)
+        found = replace(one[0], chosen={"optimizer.lr": 0.02, "loss.gamma": 3.0})
+        text = self.text((found, *one[1:]), searched())
+        assert "in a sweep of loss=focal alone 'loss.gamma=interval(0,5)'" in text
+
+    def lost(self, runs):
+        return [row for row in rows(runs) if row.runs]

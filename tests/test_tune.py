@@ -215,7 +215,9 @@ class TestATunedSweep:
         shutil.copytree(whole[0], out)
         (journal, *_) = out.glob("studies/*/journal.log")
         (journal.parent / "study.json").write_text('{"format": 1, "name": "b')
-        with pytest.raises(StoreError, match=r"study.json: .*\nMove the run's folder away, or make the run again"):
+        with pytest.raises(
+            StoreError, match=r"study.json: .*\nMove the folder of a damaged run away and type its command again"
+        ):
             load([out])
         tuned(out, *SWEEP)
         assert left(out) == left(whole[0])

@@ -21,14 +21,16 @@ def pictures_of(finished: Finished, by: str, asked: Question, prefix: str = "", 
     Their ids begin with `prefix`. StoreError for a damaged file.
     """
     kinds = list(MAKERS)[: max(2, int(share * MOST_PICTURES))]
-    found, _ = figures(finished, by, asked, only=kinds)
+    found, missing = figures(finished, by, asked, only=kinds)
     drawn = {picture: drawing(picture, prefix) for picture in found.values()}
     sizes = {picture: len(one.svg.encode()) for picture, one in drawn.items()}
     while sum(sizes.values()) > share * MOST_BYTES:
         del sizes[max(sizes, key=lambda picture: sizes[picture])]
     left = [name for name in MAKERS if name not in kinds] + [one.name for one in drawn if one not in sizes]
     text = f"Left out, for a page holds only so much: {', '.join(left)}. All of them: mllc report --plots DIR"
-    return [*(drawn[picture] for picture in sizes), *([Text(text)] if left else [])]
+    gone = [f"{name} ({reason})" for name, reason in missing.items() if reason.startswith("gone: ")]
+    parts = [Text(f"Incomplete: {'; '.join(gone)}.")] if gone else []
+    return [*(drawn[picture] for picture in sizes), *([Text(text)] if left else []), *parts]
 
 
 def drawing(picture: Picture, prefix: str = "") -> Drawing:

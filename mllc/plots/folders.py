@@ -29,7 +29,7 @@ class Scores(NamedTuple):
     mask: NDArray[np.bool_] | None = None
 
 
-AGAIN = "move the run's folder away, or make the run again: its command with --force"
+AGAIN = "move the run's folder away and type its command again, which makes that run anew"
 
 
 def read_history(folder: Path) -> History:

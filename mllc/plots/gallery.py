@@ -40,6 +40,8 @@ def figures(
     ]
     found = {name + scene.ending: make(scene) for scene in scenes for name, make in MAKERS.items() if name in only}
     found["critical_difference"] = critical_difference_of(blocks, asked)
+    for scene in scenes:
+        found |= {f"{name} in some pictures{scene.ending}": reason for name, reason in scene.data.lost().items()}
     return parted(found)
 
 

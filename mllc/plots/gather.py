@@ -1,5 +1,6 @@
 """The rows of a comparison and their run folders -> the plain data that pictures are drawn from."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,6 +96,22 @@ class Gathered:
                     rows.setdefault(name, {})[run.run_id] = Labels(found[0], *(found[1][one] for one in columns))
         return rows
 
+    def lost(self) -> dict[str, str]:
+        """Row -> the files that its finished runs should have and that are gone, so that pictures lack them."""
+        rows: dict[str, str] = {}
+        for name, row in self.rows.items():
+            gone = Counter(
+                file
+                for run in row.runs
+                if run.status == "done"
+                for file in ("history.csv", *(("per_label.csv", "scores.safetensors") if run.test else ()))
+                if not (self._folder(run) / file).exists()
+            )
+            if gone:
+                files = ", ".join(f"{file} of {counted(number, 'run')}" for file, number in gone.items())
+                rows[name] = f"gone: {files}"
+        return rows
+
     def mean_labels(self) -> dict[str, Labels]:
         """Row -> the means over its runs; a label without a figure in any of them has none."""
         return {
@@ -155,18 +172,17 @@ class Gathered:
         selected = {_key(one.block, one.group): one for one in chosen_from}
         for name, row in self.rows.items():
             found = selected[_key(row.block, row.group)]
-            runs, studies = found.trials, found.studies
-            chosen, known = {run.run_id for run in row.runs}, {run.run_id for run in runs}
-            rows[name] = [
-                Tried(run.settings, run.monitor_value if run.status == "done" else None, run.run_id in chosen)
-                for run in runs
-            ]
-            for study in studies:
+            for study in found.studies:  # its repeats have other validation samples: no points of this picture
                 ranges.setdefault(name, {}).update(study.space)
-                rows[name] += [
-                    Tried(one.values, one.value if one.status == "done" else None)
+                rows.setdefault(name, []).extend(
+                    Tried(one.values, one.value if one.status == "done" else None, one.values == study.chosen)
                     for one in study.tries
-                    if one.run_id not in known
+                )
+            if not found.studies:
+                chosen = {run.run_id for run in row.runs}
+                rows[name] = [
+                    Tried(run.settings, run.monitor_value if run.status == "done" else None, run.run_id in chosen)
+                    for run in found.trials
                 ]
         return rows, ranges
 

@@ -95,7 +95,7 @@ def draw_rows(
     means: dict[Axes, list[Values]] = {axes: [] for axes in panels}
     for axes, column in panels.items():
         for name, look in shown.items():
-            runs = [run[column] for run in curves[name]]
+            runs = [run[column] for run in curves[name] if column in run]
             if axes in (train, val):
                 runs = [run / run[0] for run in runs if 0 < run[0] < np.inf]
             if not runs:

@@ -39,6 +39,7 @@ class Row:
     seconds      training time of all these runs
     runs         the runs that the figures are of, by seed
     studies      the searches that chose the settings; none where every combination was tried
+    apart        number of runs that did not compete because they are no part of these searches
     rank, interval, difference   what `mllc.report.verdicts.judged` adds: the place by the metric, from 1; the 95 % t
                  interval of its mean over seeds; the difference from the baseline
     """
@@ -68,6 +69,7 @@ class Row:
     seconds: float = 0.0
     runs: tuple[RunResult, ...] = ()
     studies: tuple[Study, ...] = ()
+    apart: int = 0
     rank: int | None = None
     interval: tuple[float, float] | None = None
     difference: Difference | None = None
@@ -121,7 +123,10 @@ def _order(row: Row, metric: str) -> tuple[int, float, str]:
 
 
 def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
-    runs, first = selected.runs, selected.runs[0]
+    runs = selected.runs
+    if any(run.test for run in runs):  # a trial whose study.json is gone looks like one more seed, but was not scored
+        runs = tuple(run for run in runs if run.test or run.status != "done")
+    first = runs[0]
     done = [run for run in runs if run.status == "done"]
     split = "test" if done and all(run.test for run in done) else "val" if any(run.val for run in done) else None
     figures = [(run.test if split == "test" else run.val) or {} for run in done] if split else []
@@ -158,6 +163,7 @@ def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
         seconds=sum(run.seconds for run in selected.trials),
         runs=runs,
         studies=selected.studies,
+        apart=selected.apart,
     )
 
 

@@ -66,7 +66,8 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
         raise StoreError(
             f"{counted(len(damaged), 'result')} damaged, or made by another version of mllc:\n"
             + "\n".join([*damaged[:5], *more])
-            + "\nMove the run's folder away, or make the run again: its command with --force."
+            + "\nMove the folder of a damaged run away and type its command again, which makes that run anew; a "
+            "damaged study.json is written again by its command."
         )
     names = sorted(map(_short, unfinished))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -25,7 +25,7 @@ SMALL_GAP = 0.05
 def title(block: Sequence[Row], blocks: Sequence[Sequence[Row]]) -> str:
     """One line: the data, the backbone, and what tells this block from the others."""
     row = block[0]
-    data = row.runs[0].data if row.runs else {}
+    data = _data_of(block)
     known = {"dataset", "backbone", "fingerprint"}
     own = {key: row.block.get(key) for other in blocks for key in other[0].block if key not in known}
     differing = [
@@ -34,6 +34,19 @@ def title(block: Sequence[Row], blocks: Sequence[Sequence[Row]]) -> str:
         if value is not None and any(other[0].block.get(key) != value for other in blocks)
     ]
     return about_data(row.dataset, data, row.block.get("backbone"), differing)
+
+
+def _data_of(block: Sequence[Row]) -> dict[str, Any]:
+    """What is known of the data; the number of samples as a span where the seeds' splits differ in it."""
+    every = [run.data for row in block for run in row.runs]
+    if not every:
+        return {}
+    sizes: dict[str, set[int]] = {}
+    for data in every:
+        for split, number in data.get("samples", {}).items():
+            sizes.setdefault(split, set()).add(number)
+    spans = {name: " to ".join(map(str, sorted({min(of), max(of)}))) for name, of in sizes.items()}
+    return {**every[0], "samples": spans} if spans else dict(every[0])
 
 
 def about_data(dataset: str, data: Mapping[str, Any], backbone: str | None, more: Sequence[str] = ()) -> str:
@@ -67,12 +80,16 @@ def _what(trained: Sequence[Row], split: str) -> str:
     seeds = sorted({seed for row in trained for seed in row.seeds})
     monitor = trained[0].runs[0].monitor
     where = "test, scored once" if split == "test" else "VALIDATION (nothing was scored on test)"
-    most = max(len(row.seeds) for row in trained)
-    if most == 1:
+    numbers = [len(row.seeds) for row in trained if row.split]
+    fewest, most = min(numbers, default=0), max(numbers, default=0)
+    if most == 0:
+        spread = "No run has any figure."
+    elif most == 1:
         which = f"One seed ({seeds[0]})" if len(seeds) == 1 else "One seed a row"
         spread = f"{which}: no spread is known, so differences may be chance."
     else:
-        spread = f"±: half of the 95 % t interval of the mean over {most} seeds."
+        number = most if fewest == most else f"{fewest} to {most}"
+        spread = f"±: half of the 95 % t interval of the mean over {number} seeds."
     return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
 
 
@@ -92,7 +109,8 @@ def _tests(trained: Sequence[Row], asked: Question) -> str:
         f"{least:.2g} with {counted(most, 'seed')}{_by_flips(found) if least < ALPHA else ''}."
     )
     if narrowed:
-        text += f" Pairing by seed multiplied the spread of differences by {median(narrowed):.2f}."
+        middle = " in the median" if len(narrowed) > 1 else ""
+        text += f" Pairing by seed multiplied the spread of differences by {median(narrowed):.2f}{middle}."
     return text
 
 
@@ -117,7 +135,7 @@ def _threshold(scored: Sequence[Row]) -> str:
     return (
         f"The threshold alone: micro-F1 spans {min(own):.2f} to {max(own):.2f} by the rows' own rules and "
         f"{min(tuned):.2f} to {max(tuned):.2f} with one threshold tuned on validation: tuning it {removed}"
-        + (f", and helps {name} most ({before:.2f} to {after:.2f})." if after > before else ".")
+        + (f", and helps {name} most ({before:.2f} to {after:.2f})." if after >= before + 0.01 else ".")
     )
 
 
@@ -156,14 +174,17 @@ def _untested(trained: Sequence[Row]) -> str:
     waiting = [row for row in trained if row.split == "val"]
     if not waiting or len(waiting) == len(trained):
         return ""
+    searched = sum(bool(row.studies) for row in waiting)
+    does = "goes on with the search" if searched == len(waiting) else "scores them and repeats nothing"
+    does = "scores them, or goes on with their search" if 0 < searched < len(waiting) else does
     return (
         f"†: {counted(len(waiting), 'row')} not scored on test; the figures are of validation, which chose the "
-        "settings, and flatter. The sweep's own command with this --by scores them and repeats nothing."
+        f"settings, and flatter. The sweep's own command with this --by {does}."
     )
 
 
 def _chosen(trained: Sequence[Row]) -> str:
-    found = [row for row in trained if row.chosen]
+    found = [row for row in trained if row.chosen and "done" in row.statuses]
     return f"Chosen: {_listed(found, lambda row: chosen(row.chosen), before=True)}." if found else ""
 
 
@@ -174,7 +195,16 @@ def _search(trained: Sequence[Row]) -> str:
         return ""
     statuses = Counter(one.status for _, study in rows for one in study.tries)
     more = [f"{statuses[status]} more {status}" for status in ("pruned", "failed") if statuses[status]]
-    text = ", ".join([f"Trials: those that a search on validation completed, with seed {rows[0][1].seed}", *more]) + "."
+    seeds = ", ".join(map(str, sorted({study.seed for _, study in rows})))
+    which = "" if all(row.studies for row in trained) else " of the rows that were searched"
+    text = ", ".join([f"Trials{which}: those that a search on validation completed, with seed {seeds}", *more]) + "."
+    short = [(row, study) for row, study in rows if study.completed() < study.wanted and "done" in row.statuses]
+    if short:
+        ended = ", ".join(f"{label(row)} {study.completed()} of {study.wanted}" for row, study in short)
+        text += f" Not ended: {ended}; the sweep's own command goes on."
+    text += (
+        " A search is luck too: with another tune.seed it may end in other settings, which no interval here contains."
+    )
     if any(run.data.get("test_split") != study.test_split for row, study in rows for run in row.runs):
         text += (
             " Each seed holds out test samples of its own, most of which the search trained or validated on: the "
@@ -200,8 +230,18 @@ def _edges(rows: Sequence[tuple[Row, Study]]) -> str:
     if not found:
         return ""
     where = "; ".join(f"{', '.join(names)}: {edge}" for edge, names in found.items())
-    typed = " ".join(f"'{key}={one.wider(at)}'" for (key, one), at in ends.items())
-    return f" AT THE EDGE of what was searched, so that better settings may lie beyond. {where}. To look: {typed}."
+    shared = [f"'{key}={one.wider(at)}'" for (key, one), at in ends.items() if not key.startswith("loss.")]
+    own: dict[str, list[str]] = {}
+    for row, study in rows:
+        for key, end in study.at_edge().items():
+            if key.startswith("loss."):
+                own.setdefault(row.loss, []).append(f"'{key}={study.space[key].wider({end})}'")
+    typed = [" ".join(shared)] if shared else []
+    typed += [f"in a sweep of loss={loss} alone {' '.join(dict.fromkeys(words))}" for loss, words in own.items()]
+    return (
+        " AT THE EDGE of what was searched, so that better settings may lie beyond. "
+        f"{where}. To look: {'; '.join(typed)}."
+    )
 
 
 def _fixed(trained: Sequence[Row]) -> str:
@@ -225,6 +265,11 @@ def _tuning(trained: Sequence[Row]) -> str:
     if len({row.tried for row in trained}) > 1:
         tried = _listed(sorted(trained, key=lambda row: row.tried), lambda row: str(row.tried))
         text = f"Unequal chances (number of settings tried): {tried}. "
+    apart = [row for row in trained if row.apart]
+    if apart:
+        text += (
+            f"Runs that are no part of a row's search did not compete: {_listed(apart, lambda row: str(row.apart))}. "
+        )
     few = [row for row in trained if row.too_few]
     if few:
         text += f"Settings with fewer seeds than others did not compete: {_listed(few, lambda row: str(row.too_few))}. "
@@ -235,8 +280,9 @@ def _tuning(trained: Sequence[Row]) -> str:
 
 def _pairing(trained: Sequence[Row]) -> str:
     text = ""
-    if len({row.seeds for row in trained}) > 1:
-        seeds = _listed(trained, lambda row: " ".join(map(str, row.seeds)))
+    sound = [row for row in trained if row.split]
+    if len({row.seeds for row in sound}) > 1:
+        seeds = _listed(sound, lambda row: " ".join(map(str, row.seeds)))
         text = f"The rows have different seeds: {seeds}. Two rows are compared over those that both have. "
     splits: dict[int, set[Any]] = {}
     for run in (run for row in trained for run in row.runs):

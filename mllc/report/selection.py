@@ -29,6 +29,7 @@ class Selected:
     tried     how many settings the group's trials had; of searches, how many trials they completed
     too_few   how many of them did not compete, because others have more seeds
     studies   the searches that the settings come from
+    apart     how many runs did not compete because they are no part of these searches
     """
 
     block: dict[str, Any]
@@ -39,6 +40,7 @@ class Selected:
     tried: int
     too_few: int
     studies: tuple[Study, ...] = ()
+    apart: int = 0
 
 
 def select(results: Iterable[RunResult], by: str = "loss", studies: Iterable[Study] = ()) -> list[Selected]:
@@ -121,19 +123,19 @@ class _Searches:
         self.repeats = {run_id: study for study in studies for run_id in study.final}
         self.seeds = {(study.name, study.seed) for study in studies}
 
-    def competing(self, runs: list[RunResult]) -> tuple[list[RunResult], list[Study]]:
-        """The runs of a group that compete, and the searches behind them."""
+    def competing(self, runs: list[RunResult]) -> tuple[list[RunResult], list[Study], int]:
+        """The runs of a group that compete, the searches behind them, and how many runs are no part of these."""
         repeats = [run for run in runs if run.run_id in self.repeats]
         # a search that is under way has not listed its last trials yet
         others = [run for run in runs if run.run_id not in self.trials and (run.name, run.seed) not in self.seeds]
         behind = self.repeats if repeats else {} if others else self.trials
         studies = {behind[run.run_id].study_id: behind[run.run_id] for run in runs if run.run_id in behind}
-        return repeats or others or runs, list(studies.values())
+        return repeats or others or runs, list(studies.values()), len(others) - len(repeats) if repeats else 0
 
 
 def _choose(trials: list[RunResult], keys: Collection[str], searches: _Searches) -> Selected:
     candidates: dict[str, dict[int, RunResult]] = {}
-    competitors, studies = searches.competing(trials)
+    competitors, studies, apart = searches.competing(trials)
     for run in sorted(competitors, key=lambda run: (run.seed, run.test is None, run.run_id)):
         candidates.setdefault(_canonical(_settings_of(run, keys)), {}).setdefault(run.seed, run)
     most = max(len(runs) for runs in candidates.values())
@@ -148,6 +150,7 @@ def _choose(trials: list[RunResult], keys: Collection[str], searches: _Searches)
         tried=sum(study.completed() for study in studies) if studies else len(candidates),
         too_few=0 if studies else len(candidates) - len(competing),
         studies=tuple(studies),
+        apart=apart,
     )
 
 

@@ -58,7 +58,14 @@ def latex(block: Block, blocks: Sequence[Block], asked: Question) -> str:
 def columns(block: Block, asked: Question) -> list[Column[Row]]:
     """The columns for a block that has been judged; its metric is never dropped."""
     true = next((row.metrics.get("true_labels_per_sample") for row in block if row.metrics), None)
-    zeros = next((row.metrics.get("hamming_loss") for row in block if row.name == "all_zeros" and not row.runs), None)
+    nothing = next((row for row in block if row.name == "all_zeros" and not row.runs), None)
+
+    def hamming(row: Row) -> str:
+        """Not of a row whose figures are of another split than the baselines'."""
+        if nothing is None or row.split != nothing.split:
+            return ""
+        return ratio(row.metrics.get("hamming_loss"), nothing.metrics.get("hamming_loss"))
+
     found: list[Column[Row]] = [Column("#", lambda row: str(row.rank or ""), drop=10)] if len(block) > 1 else []
     for key in block[0].group:
         found.append(Column(key, partial(named, key), right=False, wrap=12))
@@ -73,7 +80,7 @@ def columns(block: Block, asked: Question) -> list[Column[Row]]:
         *found,
         Column("micro F1\nown/tuned", _own_and_tuned("micro_f1"), drop=2),
         Column("macro F1\nown/tuned", _own_and_tuned("macro_f1"), drop=7),
-        Column("Hamm.\n/zero", lambda row: ratio(row.metrics.get("hamming_loss"), zeros), drop=8),
+        Column("Hamm.\n/zero", hamming, drop=8),
         Column("labels" if true is None else f"lab.\n/{true:.3g}", _labels, drop=3),
         Column("collapse", collapse, drop=4, right=False),
         Column("trials\ntime", _spent, drop=9),

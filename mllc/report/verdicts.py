@@ -35,7 +35,8 @@ def judged(rows: Sequence[Row], asked: Question = Question()) -> list[Row]:
     """The rows of one block with their rank, the interval of their mean, and their difference from the baseline.
 
     Only figures on test are ranked and compared. A seed that diverged or failed enters with the worst value that the
-    metric has, and so do all seeds of a row that has no other. Two rows pair over the seeds that both have, on the
+    metric has, and so do all seeds of a row that has no other; a search without a sound trial, which has no seeds to
+    repeat, enters with it on those of the other row. Two rows pair over the seeds that both have, on the
     same split.
     """
     trained = [row for row in rows if row.runs]
@@ -90,10 +91,19 @@ def _compared(pairs: Mapping[Key, tuple[Row, Row]], asked: Question) -> dict[Key
     shared: dict[Key, tuple[list[float], list[float]]] = {}
     for key, rows in pairs.items():
         one, other = (_values(row, asked.metric) for row in rows)
+        if _hopeless(rows[0]):
+            one = dict.fromkeys(other, worst(asked.metric))
+        elif _hopeless(rows[1]):
+            other = dict.fromkeys(one, worst(asked.metric))
         seeds = sorted(one.keys() & other.keys(), key=str)
         if seeds and "test" in (row.split for row in rows):
             shared[key] = [one[seed] for seed in seeds], [other[seed] for seed in seeds]
     return paired(shared, region=asked.region, lower_is_better=lower_is_better(asked.metric))
+
+
+def _hopeless(row: Row) -> bool:
+    """Whether a search found nothing that trains."""
+    return bool(row.studies) and "done" not in row.statuses and not any(study.final for study in row.studies)
 
 
 def _values(row: Row, metric: str) -> dict[Seed, float]:

@@ -236,12 +236,12 @@ def test_every_trial_of_a_row_is_told_and_those_of_its_study(tmp_path):
     )
     space = {"optimizer.lr": Range(0.01, 1.0, log=True)}
     final = tuple(run.run_id for run in finished.results if run.name == known.name and run.test)
-    study = Study("s", known.name, {"loss": known.loss}, "val_map", 0, "", "tpe", 3, space, tries, final=final)
+    chosen = tries[0].values
+    study = Study("s", known.name, {"loss": known.loss}, "val_map", 0, "", "tpe", 3, space, tries, chosen, final)
     tried, ranges = gathered(replace(finished, studies=[study])).tried()
     assert ranges == {known.name: space}
-    assert [one.value for one in tried[known.name]][-2:] == [0.4, None]
-    assert len(tried[known.name]) == 8
-    assert sum(one.chosen for one in tried[known.name]) == 3
+    told = [(one.value, one.chosen) for one in tried[known.name]]
+    assert told == [(0.5, True), (0.4, False), (None, False)], "its repeats have other validation samples"
     assert len(tried["bce"]) == 6
 
 
@@ -271,7 +271,7 @@ def test_a_damaged_file_is_named(tmp_path, name, content, message):
     with pytest.raises(StoreError, match=message) as caught:
         figures(finished)
     assert str(finished.folders[run.run_id]) in str(caught.value)
-    assert "--force" in str(caught.value)
+    assert "type its command again" in str(caught.value)
 
 
 # The command
@@ -315,3 +315,27 @@ def test_what_load_finds_is_what_figures_take(tmp_path):
     found = load([tmp_path])
     assert sorted(found.folders) == sorted(finished.folders)
     assert figures(found)[0].keys() == figures(finished)[0].keys()
+
+
+def test_runs_whose_files_are_gone_are_named(tmp_path):
+    finished = comparison(tmp_path)
+    tested = [run for run in finished.results if run.name == "zlpr" and run.test]
+    for run in tested:
+        (finished.folders[run.run_id] / "scores.safetensors").unlink()
+    (finished.folders[tested[0].run_id] / "history.csv").unlink()
+    missing = figures(finished)[1]
+    assert set(missing["zlpr in some pictures"].removeprefix("gone: ").split(", ")) == {
+        "history.csv of 1 run",
+        f"scores.safetensors of {len(tested)} runs",
+    }
+
+
+def test_rows_that_diverged_before_any_validation_can_be_drawn(tmp_path):
+    runs = [make("bce", seed) for seed in (0, 1)]
+    runs += [make("naive", seed, None, status="diverged", test=None, val=None) for seed in (0, 1)]
+    runs = [about(run) for run in runs]
+    folders = {run.run_id: save(tmp_path, run) for run in runs}
+    for run in runs[2:]:
+        (folders[run.run_id] / "history.csv").write_text("epoch,train_loss,lr,seconds\n1,3.0,0.1,1.0\n")
+    pictures, _ = figures(Finished(runs, folders))
+    assert "training_curves" in pictures
