@@ -296,6 +296,14 @@ def test_the_readme_shows_what_statistics_cost(file, script):
     assert found["seconds"]["compare"]["median"] <= found["goal_s"]["compare"]
 
 
+@results("report")
+def test_the_readme_shows_how_long_the_report_takes(file, script):
+    found = json.loads(file.read_text())
+    assert found["runs"] == 500
+    assert script("report").table(found) in (BENCHMARKS / "README.md").read_text()
+    assert all(found["seconds"][name]["median"] <= goal for name, goal in found["goal_s"].items())
+
+
 @results("catalogue")
 def test_the_readmes_show_what_every_loss_does(file, script):
     found = json.loads(file.read_text())
@@ -308,10 +316,17 @@ def test_the_readmes_show_what_every_loss_does(file, script):
 
 
 @results("comparisons")
-def test_the_readmes_show_the_tuned_comparisons(file):
+def test_the_readmes_show_the_tuned_comparisons(file, script):
     found = json.loads(file.read_text())
     first, other = ((folder / "README.md").read_text() for folder in (BENCHMARKS.parent, BENCHMARKS))
-    for name in found.keys() - {"machine"}:
+    searches = script("comparisons").two_searches(found)
+    assert searches in other
+    verdicts = [[cell.split()[-1] for cell in line.split("|")[3:5]] for line in searches.splitlines()[2:]]
+    same = sum(one == two for one, two in verdicts)
+    opposite = sum({one, two} == {"better", "worse"} for one, two in verdicts)
+    assert (same, len(verdicts), opposite) == (15, 25, 1)
+    assert "15 of the 25 verdicts are the same, and one is the opposite" in other
+    for name in (name for name in found if name != "machine" and not name.endswith("_random_start")):
         text = first if name == "digits" else other
         rows = [line for line in found[name]["table"].splitlines() if line.startswith("|")]
         assert "\n".join(rows) in text
@@ -328,6 +343,9 @@ def test_the_tuned_comparisons_are_what_they_are_measured_for(file):
         assert len(searched) == losses
         assert all(row["search"][0]["trials"] == 10 and len(row["seeds"]) == seeds for row in searched)
         assert all(row["verdict"] for row in searched if row["name"] != "bce")
+    for name in ("digits_optimizers", "bibtex_optimizers"):
+        cells = {tuple(row["group"].values()) for row in found[name]["rows"] if row["search"]}
+        assert len(cells) == 25, "five losses with five optimizers, the learning rate tuned in each"
 
 
 @results("pos_weight_atlas")
