@@ -67,8 +67,8 @@ class Scored:
         _check_finite(scores)
         known = _known(targets)
         if mask is not None:
-            known &= _flags(mask, "the mask has", targets.shape)
-        predicted = None if decisions is None else _flags(decisions, "the decisions have", targets.shape)
+            known &= _flags(mask, "the mask", "has", targets.shape)
+        predicted = None if decisions is None else _flags(decisions, "the decisions", "have", targets.shape)
         true = (targets == 1) & known
         _check_classes(targets, true, known)
         _check_unit(scores, unit)
@@ -109,11 +109,11 @@ def _numbers(values: Any, what: str) -> np.ndarray:
     return array
 
 
-def _flags(values: Any, what: str, shape: tuple[int, ...]) -> np.ndarray:
+def _flags(values: Any, what: str, verb: str, shape: tuple[int, ...]) -> np.ndarray:
     """An array of truth values beside the targets."""
-    array = _numbers(values, f"the entries of {what.rpartition(' ')[0]}")
+    array = _numbers(values, f"the entries of {what}")
     if array.shape != shape:
-        raise DataError(f"{what} the shape {array.shape} and targets {shape}: save one as large")
+        raise DataError(f"{what} {verb} the shape {array.shape} and targets {shape}: save one as large")
     return array.astype(bool)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from mllc.page.document import Drawing, Part, Text
 from mllc.plots import Picture, figures
 from mllc.plots.gallery import MAKERS
+from mllc.plots.gather import GONE
 from mllc.report.loading import Finished
 from mllc.report.verdicts import Question
 
@@ -28,7 +29,7 @@ def pictures_of(finished: Finished, by: str, asked: Question, prefix: str = "", 
         del sizes[max(sizes, key=lambda picture: sizes[picture])]
     left = [name for name in MAKERS if name not in kinds] + [one.name for one in drawn if one not in sizes]
     text = f"Left out, for a page holds only so much: {', '.join(left)}. All of them: mllc report --plots DIR"
-    gone = [f"{name} ({reason})" for name, reason in missing.items() if reason.startswith("gone: ")]
+    gone = [f"{name} ({reason})" for name, reason in missing.items() if reason.startswith(GONE)]
     parts = [Text(f"Incomplete: {'; '.join(gone)}.")] if gone else []
     return [*(drawn[picture] for picture in sizes), *([Text(text)] if left else []), *parts]
 

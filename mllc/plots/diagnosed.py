@@ -52,15 +52,20 @@ class Sight:
     def cuts(self) -> dict[str, float]:
         """The own threshold, if there is one, and the tuned one as log-odds; 0 and 1 are the ends of the scores."""
         scores = self.ranking.scores
-        found = {name: self.found.thresholds[name] for name in ("own", "tuned")}
-        return {name: self._place(at, scores[0], scores[-1]) for name, at in found.items() if at is not None}
+        return {name: self._place(at, scores[0], scores[-1]) for name, at in self._given.items() if at is not None}
 
     @property
     def names(self) -> dict[str, str]:
         """What the cuts are called in a legend."""
         own = "own decisions (as saved)"
-        found = {name: self.found.thresholds[name] for name in ("own", "tuned")}
-        return {name: own if at is None else f"{name} threshold ({rule(self.found, at)})" for name, at in found.items()}
+        return {
+            name: own if at is None else f"{name} threshold ({rule(self.found, at)})"
+            for name, at in self._given.items()
+        }
+
+    @property
+    def _given(self) -> dict[str, float | None]:
+        return {name: self.found.thresholds[name] for name in ("own", "tuned")}
 
     @cached_property
     def labels(self) -> dict[int, str]:

@@ -30,6 +30,10 @@ MOST_RUNS, MOST_SCORES = 48, 100_000_000
 """Runs whose scores and labels are read, and scores in all: the first seeds of each row, at least one."""
 
 
+GONE = "gone: "
+"""How the reason begins where a row is missing in pictures because files of its runs are."""
+
+
 @dataclass(frozen=True, eq=False)
 class Labels:
     """Figures of each label: of one run, or the means of several.
@@ -109,7 +113,7 @@ class Gathered:
             )
             if gone:
                 files = ", ".join(f"{file} of {counted(number, 'run')}" for file, number in gone.items())
-                rows[name] = f"gone: {files}"
+                rows[name] = f"{GONE}{files}"
         return rows
 
     def mean_labels(self) -> dict[str, Labels]:

@@ -25,9 +25,8 @@ Tone = Literal["good", "warning", "bad"]
 def verdict(found: Diagnosis) -> tuple[str, Tone]:
     """The diagnosis in one sentence."""
     sentence, tone = _verdict(found)
-    positives = sum(row["positives"] for row in found.labels)
-    few = f" From {counted(positives, 'positive')} this is uncertain." if positives < FEW_POSITIVES else ""
-    return f"{sentence}{few}", tone
+    few = _few(found)
+    return f"{sentence} From {few} this is uncertain." if few else sentence, tone
 
 
 def _verdict(found: Diagnosis) -> tuple[str, Tone]:
@@ -230,15 +229,20 @@ def _note(found: Diagnosis) -> str:
     texts = list(found.notes)
     if found.unknown:
         texts.append(f"{counted(found.unknown, 'target')} unknown, left out everywhere, of the counts a sample too")
-    positives = sum(row["positives"] for row in found.labels)
-    if positives < FEW_POSITIVES:
-        texts.append(f"only {counted(positives, 'positive')} in all, so that every figure here is uncertain")
+    if few := _few(found):
+        texts.append(f"only {few} in all, so that every figure here is uncertain")
     if found.num_labels > found.num_samples:
         texts.append(
             f"more labels than samples ({found.num_labels} and {found.num_samples}); if it is the other way round, "
             "save both transposed"
         )
     return f"Note: {'; '.join(texts)}." if texts else ""
+
+
+def _few(found: Diagnosis) -> str:
+    """How many positives there are, where they are few."""
+    positives = sum(row["positives"] for row in found.labels)
+    return counted(positives, "positive") if positives < FEW_POSITIVES else ""
 
 
 def _percent(share: float) -> str:
