@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+import mllc
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -24,7 +26,8 @@ def machine(device: torch.device) -> dict[str, Any]:
         "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
-        **{name: version(name) for name in ("mllc", "torch", "torchvision")},
+        "mllc": mllc.__version__,
+        **{name: version(name) for name in ("torch", "torchvision")},
     }
 
 

@@ -201,7 +201,7 @@ def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
     """Reads a data set once for all the cohorts that follow each other on it."""
     node = json.loads(dataset)
     wanted = inspect.signature(target(node, allow=allow)).parameters
-    extra = {"cache": cache} if "cache" in wanted else {}
+    extra = {"cache_folder": cache} if "cache_folder" in wanted else {}
     return build(node, allow=allow, reserved=("augment", "single_positive"), **extra)
 
 

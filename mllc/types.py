@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -26,12 +26,14 @@ class Split:
     targets  uint8 (samples, labels), 0 or 1
     mask     bool (samples, labels), False where the target is unknown; None: all known
     ids      one name a sample, as the source calls it (a path, or `train:12` for the 13th row)
+    groups   one name a sample; samples of one group stay in one split; None: the source names no groups
     """
 
     inputs: Rows
     targets: Tensor
     ids: tuple[str, ...]
     mask: Tensor | None = None
+    groups: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -44,6 +46,8 @@ class Dataset:
     input_shape  of one sample: (features,) or (channels, height, width)
     notes        what the reader did that its user should know (a column dropped, values imputed, a conflict resolved)
     fingerprint  hex digest of the content: inputs, targets and label names of every split, and nothing else
+    encoding     plain data (JSON) by which the reader brings new samples into the form of `inputs`: kept with each run
+    skipped      split -> number of samples that were left out because they could not be read
     """
 
     kind: Literal["features", "images"]
@@ -54,12 +58,21 @@ class Dataset:
     test: Split | None
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
         """The split train, val or test of a data set that has it, as every carved one does."""
         split: Split | None = getattr(self, name)
         assert split is not None, f"no {name} split: carve it first"
         return split
+
+
+class Samples(NamedTuple):
+    """New samples, a chunk at a time: their names, and their inputs in the form of a data set's (Split.inputs)."""
+
+    ids: list[str]
+    inputs: Tensor
 
 
 @dataclass(frozen=True, eq=False)

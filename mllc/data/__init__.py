@@ -1,7 +1,12 @@
 """Data: one reader a file (`NAME(**settings) -> Dataset`), and what every reader and run shares.
 
+A reader's module also offers `samples(path, settings, encoding) -> Iterator[Samples]`: the samples of a file that the
+user names, without need of labels, a chunk at a time, in the form that `encoding` (Dataset.encoding) describes;
+`settings` are those of the data set in the run's config.
+
 digits synthetic arff images     the readers; conf/dataset/NAME.yaml holds their settings and defaults
 arff_header arff_rows            the two parts of an ARFF file
+image_list image_dataset         images: what a format's lists become; a data set made of them
 image_cache                      images decoded once, kept on disk as uint8
 scored score_files score_csv     anyone's scores and targets, checked; the files they come in
 files rows assemble fingerprint  what the readers share: opening, rows not held in memory, checks, content digest

@@ -1,8 +1,8 @@
 """The last step of every reader: one check of what it read, notes on its labels, the fingerprint."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 
@@ -20,6 +20,8 @@ def assemble(
     val: Split | None = None,
     test: Split | None = None,
     notes: Iterable[str] = (),
+    encoding: Mapping[str, Any] | None = None,
+    skipped: Mapping[str, int] | None = None,
 ) -> Dataset:
     """A Dataset of splits whose targets are columns of `label_names`.
 
@@ -43,4 +45,6 @@ def assemble(
         test=test,
         fingerprint=fingerprint(names, train, val, test),
         notes=tuple(notes),
+        encoding=encoding or {},
+        skipped=skipped or {},
     )

@@ -49,7 +49,7 @@ def read(folder, **settings):
         "test": str(folder / "test.csv"),
         "vocabulary": str(folder / "labels.txt"),
         "size": 4,
-        "cache": str(folder / "cache"),
+        "cache_folder": str(folder / "cache"),
     }
     return images(**(defaults | settings))
 
@@ -266,11 +266,11 @@ def test_a_damaged_cache_is_made_again(folder, damage):
 
 def test_the_cache_folder(folder, monkeypatch):
     monkeypatch.setenv("MLLC_CACHE", str(folder / "elsewhere"))
-    read(folder, cache=None)
+    read(folder, cache_folder=None)
     assert len(os.listdir(folder / "elsewhere")) == 4
     (folder / "file").write_text("")
     with pytest.raises(DataError, match=r"the image cache cannot be written to .*file: .*; type cache=FOLDER"):
-        read(folder, cache=str(folder / "file"))
+        read(folder, cache_folder=str(folder / "file"))
 
 
 def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
@@ -304,7 +304,7 @@ def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded
         ("image,labels\na.png,sea||sun\n", "line 2: an empty label name in 'sea||sun'".replace("|", r"\|")),
         ("image,labels\na.png,sea\nb.png\n", "line 3: 1 value, but the header has 2 columns"),
         ("image,labels\na.png,sea\n,sun\n", "line 3: no image is named"),
-        ("image,labels\na.png,sea\nb.png,\n./a.png,\n", r"line 4: './a.png' occurs already in .*train\.csv, line 2"),
+        ("image,labels\na.png,sea\nb.png,\n./a.png,\n", r"line 4: 'a.png' occurs already in .*train\.csv, line 2"),
         ("image,labels\n../train.csv,sea\n", "line 2: '../train.csv' leads out of dataset.root"),
         ("image,labels\n/etc/passwd,sea\n", "line 2: '/etc/passwd' leads out of dataset.root"),
         ("image,labels\nzz.png,sea\n", "line 2: zz.png: there is no such file"),
@@ -352,7 +352,7 @@ def test_real_images(real_data, tmp_path):
         test=str(corel / "test.csv"),
         vocabulary=str(corel / "labels.txt"),
         size=32,
-        cache=str(tmp_path),
+        cache_folder=str(tmp_path),
     )
     assert data.test is not None
     assert (len(data.train), len(data.test), len(data.label_names)) == (4500, 499, 374)

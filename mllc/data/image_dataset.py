@@ -1,0 +1,75 @@
+"""From lists of images to a data set: files decoded, labels as columns; the last step of every image format."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from mllc.data.assemble import assemble
+from mllc.data.image_cache import cache_folder, decoded
+from mllc.data.image_list import Entry, shared_images
+from mllc.data.rows import image_rows, select
+from mllc.errors import ConfigError, DataError
+from mllc.types import Dataset, Split
+from mllc.wording import counted
+
+
+def check_image_settings(size: int, on_bad_image: str) -> None:
+    """ConfigError for what no image format can do."""
+    if size < 1:
+        raise ConfigError(f"dataset.size={size}: 1 pixel or more is needed")
+    if on_bad_image not in ("error", "skip"):
+        raise ConfigError(f"dataset.on_bad_image={on_bad_image}: error or skip is needed")
+
+
+def image_dataset(
+    label_names: Sequence[str],
+    lists: Mapping[str, Sequence[Entry]],
+    root: Path,
+    *,
+    size: int,
+    on_bad_image: str,
+    cache_at: str | None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """The data set of the images that `lists` (train, and val and test where there are) name.
+
+    label_names   every label, in the order of the columns; the entries name no others
+    size          height and width of the images, which are squeezed into the square, in pixels
+    on_bad_image  `error`, or `skip`: leave out the images that are missing or cannot be decoded, and count them
+    cache_at      the folder for decoded images; None: $MLLC_CACHE or ~/.cache/mllc
+
+    Images are uint8 RGB. Raises DataError, naming the entry's place, for an image that cannot be read.
+    """
+    check_image_settings(size, on_bad_image)
+    column = {name: index for index, name in enumerate(label_names)}
+    told, skipped, splits = [*notes, *shared_images(lists)], {}, {}
+    for split, entries in lists.items():
+        pixels, unreadable = decoded([root / entry.image for entry in entries], size, cache_folder(cache_at))
+        if unreadable:
+            index, reason = next(iter(unreadable.items()))
+            bad = f"{entries[index].place}: {entries[index].image}: {reason}"
+            if on_bad_image == "error":
+                more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+                raise DataError(f"{bad}{more}; type dataset.on_bad_image=skip to leave out such images")
+            told.append(f"{counted(len(unreadable), 'image')} of {split} skipped; the first: {bad}")
+            skipped[split] = len(unreadable)
+        rows = image_rows(pixels)
+        if unreadable:
+            kept = [row for row in range(len(entries)) if row not in unreadable]
+            rows, entries = select(rows, torch.tensor(kept, dtype=torch.int64)), [entries[row] for row in kept]
+        splits[split] = _split(rows, entries, column)
+    encoding = {"size": size}
+    return assemble("images", label_names, notes=told, encoding=encoding, skipped=skipped, **splits)
+
+
+def _split(rows, entries: Sequence[Entry], column: Mapping[str, int]) -> Split:
+    targets = torch.zeros(len(entries), len(column), dtype=torch.uint8)
+    mask = torch.ones(len(entries), len(column), dtype=torch.bool) if any(e.unknown for e in entries) else None
+    for row, entry in enumerate(entries):
+        targets[row, [column[name] for name in entry.labels]] = 1
+        if mask is not None:
+            mask[row, [column[name] for name in entry.unknown]] = False
+    groups = [entry.group for entry in entries if entry.group is not None]
+    ids = tuple(entry.image for entry in entries)
+    return Split(rows, targets, ids, mask, tuple(groups) if len(groups) == len(entries) else None)
