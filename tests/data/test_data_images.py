@@ -314,7 +314,7 @@ def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded
         ("Image,labels\na.png,sea\n", "did you mean dataset.image_column=Image"),
         ("image,tags\na.png,sea\n", "there is no column 'labels' .*type dataset.label_column=NAME"),
         ("image,labels,image\na.png,sea,b.png\n", "occurs more than once in the header"),
-        ("image,labels\n", "no rows behind the header"),
+        ("image,labels\n", "it lists no images"),
         ("", "the file is empty"),
     ],
 )
