@@ -1,0 +1,84 @@
+"""A small data set written in each format that there is a reader for: FORMATS[dataset](folder) -> Made.
+
+Of images: 24 to train and 8 to test, each of one colour for each of its labels, so that a network can learn them;
+of vectors: 60 to train and 20 to test. Label names hold a space and a hyphen where the format allows it.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+LABELS = ("red", "light green", "blue-ish", "never")
+"""The last is never true."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """overrides choose the data set; `test` is what `mllc predict` gets; `path` is what dataset=auto gets."""
+
+    overrides: tuple[str, ...]
+    test: Path
+    path: Path
+
+
+def true_labels(number: int) -> list[int]:
+    """The labels of the sample of that number: every set of the first three, the empty one among them."""
+    return [label for label in range(3) if number >> label & 1]
+
+
+def image(number: int, kind: str = "PNG") -> bytes:
+    """12 x 10 pixels: a channel is bright where its label is true; no two images are the same."""
+    pixels = np.full((10, 12, 3), 20, np.uint8)
+    pixels[..., true_labels(number)] = 230
+    pixels[0, number % 12] = number
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+def vectors(samples: int, seed: int, features: int = 6) -> np.ndarray:
+    """Rows whose first features tell the labels of `true_labels`."""
+    rows = np.random.default_rng(seed).normal(0, 0.2, (samples, features)).round(4)
+    for number, row in enumerate(rows):
+        row[true_labels(number)] += 1
+    return rows.astype(np.float32)
+
+
+def write_images(folder: Path, names: list[str], first: int = 0) -> None:
+    for number, name in enumerate(names, first):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(image(number, "JPEG" if file.suffix == ".jpg" else "PNG"))
+
+
+def arff(folder: Path) -> Made:
+    for split, samples, seed in (("train", 60, 0), ("test", 20, 1)):
+        lines = ["@relation made", *(f"@attribute f{i} numeric" for i in range(6))]
+        lines += [f"@attribute '{name}' {{0,1}}" for name in LABELS] + ["@data"]
+        for number, row in enumerate(vectors(samples, seed)):
+            true = true_labels(number)
+            lines.append(",".join([*(f"{x:.4f}" for x in row), *(str(int(i in true)) for i in range(len(LABELS)))]))
+        (folder / f"made-{split}.arff").write_text("\n".join(lines) + "\n")
+    names = "".join(f'<label name="{name}"></label>' for name in LABELS)
+    (folder / "made.xml").write_text(f'<labels xmlns="http://mulan.sourceforge.net/labels">{names}</labels>')
+    train, test, xml = (folder / name for name in ("made-train.arff", "made-test.arff", "made.xml"))
+    settings = (f"dataset.train={train}", f"dataset.test={test}", f"dataset.labels={xml}")
+    return Made(("dataset=arff", *settings), test, folder)
+
+
+def images(folder: Path) -> Made:
+    for split, samples in (("train", 24), ("test", 8)):
+        names = [f"{split}/{i}.png" for i in range(samples)]
+        write_images(folder, names)
+        rows = [f"{name},{'|'.join(LABELS[i] for i in true_labels(number))}" for number, name in enumerate(names)]
+        (folder / f"{split}.csv").write_text("\n".join(["image,labels", *rows]) + "\n")
+    settings = (f"dataset.root={folder}", f"dataset.train={folder}/train.csv", f"dataset.test={folder}/test.csv")
+    return Made(("dataset=images", *settings), folder / "test.csv", folder)
+
+
+FORMATS: dict[str, Callable[[Path], Made]] = {"arff": arff, "images": images}
+"""By the name of the YAML in conf/dataset."""

@@ -1,0 +1,28 @@
+"""Every format, from file to file: inspected, trained on, scored, applied to its own test file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from formats import FORMATS
+
+from mllc.config import catalogue
+from mllc.config.compose import compose
+from mllc.build import share
+
+MADE_HERE = {"digits", "synthetic"}
+"""Data sets that no file holds."""
+
+
+def test_every_reader_has_a_sample():
+    assert FORMATS.keys() | MADE_HERE == set(catalogue.choices("dataset")) - {"auto"}
+
+
+@pytest.fixture(params=sorted(FORMATS))
+def made(request, tmp_path):
+    return FORMATS[request.param](tmp_path)
+
+
+def test_it_is_read(made):
+    shared = share(compose([*made.overrides]))
+    assert len(shared.data.label_names) == 4
