@@ -27,6 +27,7 @@ from mllc.data.statistics import label_statistics
 from mllc.device import amp_dtype, pick_device
 from mllc.feed import Feed
 from mllc.models.backbone import split_frozen
+from mllc.models.front import Front
 from mllc.train import Replica, train
 from mllc.types import Dataset, Split
 
@@ -49,7 +50,8 @@ def shared_part(options: argparse.Namespace, device: torch.device) -> Shared:
     backbone = build(compose([f"backbone={options.backbone}"])["backbone"], shape, reserved=("freeze",))
     frozen, _ = split_frozen(backbone.stages, "none")
     amp = amp_dtype(options.amp, device)
-    feed = Feed("random", data, 0, options.batch, frozen, device, AUGMENT, backbone.mean, backbone.std, amp)
+    front = Front(frozen, backbone.mean, backbone.std, amp).to(device)
+    feed = Feed("random", data, 0, options.batch, front, device, AUGMENT)
     return Shared(data, label_statistics(train_split), backbone, feed, {}, ())
 
 

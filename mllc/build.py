@@ -27,6 +27,7 @@ from mllc.losses.best_constant import best_constant
 from mllc.losses.objective import Objective, build_objective
 from mllc.metrics.ranking import chance_average_precision
 from mllc.models.backbone import Backbone, split_frozen
+from mllc.models.front import Front
 from mllc.models.model import Model, output_unit
 from mllc.models.weights import weights_fingerprint
 from mllc.result import Metrics
@@ -118,21 +119,8 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
             "their random initial weights; for trained ones type backbone.weights=DEFAULT or =FILE, where it has them"
         )
         data = replace(data, notes=(*data.notes, note))
-    if conf["channels_last"] and len(data.input_shape) == 3:
-        frozen = frozen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    feed = Feed(
-        name,
-        data,
-        seed,
-        conf["batch_size"],
-        frozen.to(device),
-        device,
-        augment=dataset.get("augment") or {},
-        mean=backbone.mean,
-        std=backbone.std,
-        amp=amp_dtype(conf["amp"], device),
-        channels_last=conf["channels_last"],
-    )
+    front = Front(frozen, backbone.mean, backbone.std, amp_dtype(conf["amp"], device), conf["channels_last"])
+    feed = Feed(name, data, seed, conf["batch_size"], front.to(device), device, augment=dataset.get("augment") or {})
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
 
@@ -228,7 +216,7 @@ def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     labels = output_unit(width, num_labels, seed("labels"), bias)
     extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
     model = Model(copy.deepcopy(stages), labels, extra).to(feed.device)
-    if feed.channels_last and len(shared.data.input_shape) == 3:
+    if feed.front.channels_last and len(shared.data.input_shape) == 3:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build(conf["optimizer"], allow=shared.allow)
     fused = "fused" in inspect.signature(optimizer.func).parameters

@@ -1,16 +1,17 @@
-"""Feed: what a cohort shares on the way from rows to features: order, augmentation, normalisation, frozen front."""
+"""Feed: what a cohort shares on the way from rows to features: order, augmentation, the frozen front."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mllc import seeding
 from mllc.data.augment import augment
 from mllc.data.batches import batches
 from mllc.device import available_bytes
+from mllc.models.front import Front
 from mllc.types import Dataset, Rows, Split
 
 
@@ -37,10 +38,8 @@ class Feed:
 
     name       of the data set, for the seeds
     seed       the repeat
-    frozen     the frozen front of the backbone (may be empty), on the device
+    front      what makes features of rows, on the device
     augment    arguments of mllc.data.augment.augment; all zero: none
-    mean, std  of pixels, one a channel; empty: pixels as they are, in [0, 1]
-    amp        the dtype of autocast, or None
     keep_bytes features of a frozen front are kept in memory up to this size a split, else computed for each batch
     """
 
@@ -48,19 +47,16 @@ class Feed:
     data: Dataset
     seed: int
     batch_size: int
-    frozen: nn.Sequential
+    front: Front
     device: torch.device
     augment: Mapping[str, float] = field(default_factory=dict)
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    amp: torch.dtype | None = None
-    channels_last: bool = True
     keep_bytes: int = 4 << 30
     _sources: dict[str, Sources] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        """Puts the pixel statistics on the device once: a copy in each batch would make the host wait."""
-        self._mean, self._std = (torch.tensor(x, device=self.device).view(1, -1, 1, 1) for x in (self.mean, self.std))
+    @property
+    def amp(self) -> torch.dtype | None:
+        """The dtype of autocast, or None."""
+        return self.front.amp
 
     @property
     def steps(self) -> int:
@@ -93,20 +89,10 @@ class Feed:
         return Batch(features, targets.float(), mask)
 
     def _features(self, rows: Tensor, augmented: tuple[int, int] | None) -> Tensor:
-        images = rows.ndim == 4
-        if rows.dtype == torch.uint8:
-            rows = rows.float() / 255
-        if images and augmented is not None and any(self.augment.values()):
+        if rows.ndim == 4 and augmented is not None and any(self.augment.values()):
             stream = seeding.generator(self.name, self.seed, "augment", *augmented)
             rows = augment(rows, stream, **self.augment)  # type: ignore[arg-type]
-        if images and self.mean:
-            rows = (rows - self._mean) / self._std
-        if images and self.channels_last:
-            rows = rows.contiguous(memory_format=torch.channels_last)
-        if not len(self.frozen):
-            return rows
-        with torch.no_grad(), torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
-            return self.frozen(rows).float()
+        return self.front(rows)
 
     def _source(self, name: str) -> Sources:
         if name not in self._sources:
@@ -120,7 +106,7 @@ class Feed:
         rows = _resident(split.inputs, self.device)
         targets = _resident(split.targets, self.device)
         mask = None if split.mask is None else _resident(split.mask, self.device)
-        if augmented or not len(self.frozen):
+        if augmented or not self.front.is_frozen:
             return Sources(rows, targets, mask, raw=True)
         first = self._features(_take(rows, torch.arange(1), self.device), None)
         if first.nbytes * len(split) > min(self.keep_bytes, available_bytes(self.device) // 4):

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from mllc.feed import Feed
+from mllc.models.front import Front
 from mllc.types import Dataset, Split
 
 
@@ -15,11 +16,12 @@ def a_split(name, samples, labels=5, shape=(3, 8, 8)):
     return Split(inputs, targets, tuple(f"{name}:{i}" for i in range(samples)))
 
 
-def a_feed(frozen=None, seed=0, batch_size=4, **options):
+def a_feed(frozen=None, seed=0, batch_size=4, mean=(), std=(), **options):
     data = Dataset(
         "images", tuple("abcde"), (3, 8, 8), a_split("train", 10), a_split("val", 5), a_split("test", 6), "f"
     )
-    return Feed("tiny", data, seed, batch_size, frozen or nn.Sequential(), torch.device("cpu"), **options)
+    front = Front(frozen or nn.Sequential(), mean, std)
+    return Feed("tiny", data, seed, batch_size, front, torch.device("cpu"), **options)
 
 
 class Rows:

@@ -109,7 +109,7 @@ def test_images_and_weights_are_channels_last(device):
         if parameter.ndim == 4:
             assert parameter.is_contiguous(memory_format=torch.channels_last)
     seen = []
-    for module in shared.feed.frozen.modules():
+    for module in shared.feed.front.stages.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda _module, inputs, output: seen.append((inputs[0], output)))
     next(shared.feed.epoch(0))
@@ -133,13 +133,13 @@ def test_a_frozen_front_stays_and_the_rest_moves(device, freeze):
     (conf,) = expand("backbone=resnet18", f"backbone.freeze={freeze}", f"device={device}")
     shared = share(conf)
     replica = build_replica(conf, "", shared)
-    assert bool(len(shared.feed.frozen)) == (freeze != "none")
-    parts = (shared.feed.frozen, replica.model)
+    assert bool(len(shared.feed.front.stages)) == (freeze != "none")
+    parts = (shared.feed.front.stages, replica.model)
     assert all(value.device.type == device for part in parts for value in part.state_dict().values())
     front, own = ({key: value.clone() for key, value in part.state_dict().items()} for part in parts)
     one_epoch([replica], shared)
     assert math.isfinite(replica.history[-1]["val_loss"])
-    assert all(torch.equal(value, front[key]) for key, value in shared.feed.frozen.state_dict().items())
+    assert all(torch.equal(value, front[key]) for key, value in shared.feed.front.stages.state_dict().items())
     assert all(not torch.equal(value, own[key]) for key, value in replica.model.named_parameters())
 
 

@@ -18,6 +18,7 @@ from mllc.build import Shared, build_replica, share
 from mllc.evaluate import epoch_metrics
 from mllc.feed import Feed
 from mllc.models.backbone import Backbone
+from mllc.models.front import Front
 from mllc.train import EpochEnd, Step, forward, train
 from mllc.trial import titles
 from mllc.types import Dataset, LabelStatistics, Split
@@ -123,7 +124,8 @@ def fake_gpu(monkeypatch):
 def _fake_feed(device, **options):
     split = Split(torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.zeros(6, 5, dtype=torch.uint8), tuple("abcdef"))
     data = Dataset("images", tuple("abcde"), (3, 8, 8), split, split, split, "")
-    front = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).eval().requires_grad_(False)
+    stages = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).eval().requires_grad_(False)
+    front = Front(stages, options.pop("mean", ()), options.pop("std", ()))
     feed = Feed("fake", data, 0, 4, front.to(device), device, {"flip": 0.5, "crop": 1}, **options)
     feed.truth("train")  # opening may wait, an epoch may not
     return feed
