@@ -120,6 +120,9 @@ def test_identity_leaves_out_places_paths_and_the_tracker():
     assert config.identity(here) == config.identity(there)
     other = config.compose([*common, "dataset.train=/a/x.arff", "loss.gamma=3"])
     assert config.identity(here) != config.identity(other)
+    images = ["dataset=images", "dataset.root=/a", "dataset.train=/a/x.csv"]
+    ways = [config.identity(config.compose([*images, f"dataset.cache={way}"])) for way in ("memory", "disk", "none")]
+    assert ways[0] == ways[1] == ways[2]
     assert "traits" not in config.identity(here)["loss"]
     assert "tracker" not in config.identity(here)
     assert "traits" in here["loss"], "the config itself stays as it is"

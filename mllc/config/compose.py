@@ -18,6 +18,9 @@ __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 NOT_IN_IDENTITY = ("device", "out", "cache", "tracker")
 """Top-level keys that say where a run happens and who is told of it, not what it is."""
 
+NOT_IN_A_DATA_SET = ("cache",)
+"""Settings of a data set that say how it is held, not what it is."""
+
 IDENTIFYING = tuple(group for group in GROUPS if group not in NOT_IN_IDENTITY)
 """The groups whose choice makes a run what it is."""
 
@@ -78,5 +81,6 @@ def identity(config: Config) -> Config:
     for group in IDENTIFYING:
         node = dict(result[group])
         paths = (node.pop("traits", None) or {}).get("paths") or ()
-        result[group] = {key: value for key, value in node.items() if key not in paths}
+        left_out = {*paths, *(NOT_IN_A_DATA_SET if group == "dataset" else ())}
+        result[group] = {key: value for key, value in node.items() if key not in left_out}
     return result

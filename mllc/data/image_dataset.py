@@ -14,12 +14,14 @@ from mllc.types import Dataset, Split
 from mllc.wording import counted
 
 
-def check_image_settings(size: int, on_bad_image: str) -> None:
+def check_image_settings(size: int, on_bad_image: str, cache: str = "auto") -> None:
     """ConfigError for what no image format can do."""
     if size < 1:
         raise ConfigError(f"dataset.size={size}: 1 pixel or more is needed")
     if on_bad_image not in ("error", "skip"):
         raise ConfigError(f"dataset.on_bad_image={on_bad_image}: error or skip is needed")
+    if cache not in ("auto", "memory", "disk", "none"):
+        raise ConfigError(f"dataset.cache={cache}: auto, memory, disk or none is needed")
 
 
 def image_dataset(
@@ -29,6 +31,7 @@ def image_dataset(
     *,
     size: int,
     on_bad_image: str,
+    cache: str = "auto",
     cache_at: str | None,
     notes: Sequence[str] = (),
 ) -> Dataset:
@@ -41,7 +44,7 @@ def image_dataset(
 
     Images are uint8 RGB. Raises DataError, naming the entry's place, for an image that cannot be read.
     """
-    check_image_settings(size, on_bad_image)
+    check_image_settings(size, on_bad_image, cache)
     column = {name: index for index, name in enumerate(label_names)}
     told, skipped, splits = [*notes, *shared_images(lists)], {}, {}
     for split, entries in lists.items():

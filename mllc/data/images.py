@@ -25,6 +25,7 @@ def images(
     label_column: str = "labels",
     separator: str = "|",
     on_bad_image: str = "error",
+    cache: str = "auto",
     cache_folder: str | None = None,
 ) -> Dataset:
     """CSV files with a header, one a split, that name images and their labels (`a.jpeg,sea|sun`).
@@ -34,12 +35,13 @@ def images(
     vocabulary    a file with one label name a line; None: all names that occur in the splits, sorted
     separator     between label names; an empty cell means no label
     on_bad_image  `error`, or `skip`: leave out the images that are missing or cannot be decoded, and say so
+    cache         where decoded pixels are kept: see `image_dataset`
     cache_folder  for decoded images; None: $MLLC_CACHE or ~/.cache/mllc
 
     Images are uint8 RGB. Raises DataError, naming file and line, and ConfigError for wrong settings.
     """
     folder = image_root(root)
-    check_image_settings(size, on_bad_image)
+    check_image_settings(size, on_bad_image, cache)
     if not separator:
         raise ConfigError("dataset.separator is empty: one or more characters are needed, such as '|'")
     notes: list[str] = []
@@ -57,7 +59,16 @@ def images(
     column = {name: index for index, name in enumerate(names)}
     for entries in lists.values():
         _check_labels(entries, column, vocabulary, separator)
-    return image_dataset(names, lists, folder, size=size, on_bad_image=on_bad_image, cache_at=cache_folder, notes=notes)
+    return image_dataset(
+        names,
+        lists,
+        folder,
+        size=size,
+        on_bad_image=on_bad_image,
+        cache=cache,
+        cache_at=cache_folder,
+        notes=notes,
+    )
 
 
 SEPARATORS = (";", ",", "|", "/", " ")

@@ -170,5 +170,5 @@ def test_every_yaml_names_its_reader_and_settings():
         assert traits["kind"] in ("features", "images")
         assert set(traits["paths"]) <= node.keys()
         reader = getattr(importlib.import_module(module), name)
-        # `cache` is where things are kept, not what they are: a setting of the run.
-        assert inspect.signature(reader).parameters.keys() - {"cache"} == node.keys()
+        # The folder of the cache and the groups of a split are settings of the run.
+        assert inspect.signature(reader).parameters.keys() - {"cache_folder", "group"} == node.keys()
