@@ -18,8 +18,8 @@ __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 NOT_IN_IDENTITY = ("device", "out", "cache", "tracker")
 """Top-level keys that say where a run happens and who is told of it, not what it is."""
 
-NOT_IN_A_DATA_SET = ("cache",)
-"""Settings of a data set that say how it is held, not what it is."""
+NOT_IN_A_DATA_SET = ("cache", "download")
+"""Settings of a data set that say how it is held or got, not what it is."""
 
 IDENTIFYING = tuple(group for group in GROUPS if group not in NOT_IN_IDENTITY)
 """The groups whose choice makes a run what it is."""

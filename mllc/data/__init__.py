@@ -9,6 +9,7 @@ arff_header arff_rows            the two parts of an ARFF file
 image_list image_dataset         images: what a format's lists become; a data set made of them
 image_samples                    new images for a trained model: a file, a folder, a list
 image_cache                      images decoded once, kept on disk as uint8
+download                         public data sets fetched: dataset.download=true
 scored score_files score_csv     anyone's scores and targets, checked; the files they come in
 files rows assemble fingerprint  what the readers share: opening, rows not held in memory, checks, content digest
 splits label_statistics          stratified splits; what losses ask of the training split
