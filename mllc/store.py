@@ -4,13 +4,17 @@ config.yaml              the resolved config          environment.json       ver
 history.csv              one row an epoch             checkpoint.safetensors weights of the best epoch
 resume.safetensors       the latest epoch, until done result.json            the run's figures: present = done
 scores.safetensors       test scores, targets, decisions (once scored on test), and per_label.csv beside it
+model.json               what applying the model needs beside its config and weights (mllc.model_file)
+frozen.safetensors       the frozen layers, where there are any: with them the folder holds the whole model
 """
 
 import csv
 import errno
 import hashlib
 import json
+import os
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ from torch import Tensor
 
 from mllc.errors import StoreError
 from mllc.folder import Folder
+from mllc.model_file import ModelFile
 from mllc.plan import row_name
 from mllc.result import FORMAT, RunResult
 
@@ -36,7 +41,7 @@ def run_id(identity: Mapping[str, Any], fingerprints: Mapping[str, str]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-RESULT = "result.json"
+RESULT, MODEL = "result.json", "model.json"
 
 
 class RunFolder(Folder):
@@ -99,6 +104,29 @@ class RunFolder(Folder):
         except (OSError, yaml.YAMLError) as error:
             raise StoreError(f"{self.path}/config.yaml cannot be read: {error}") from None
 
+    def save_model(self, model: ModelFile) -> None:
+        """Writes model.json."""
+        self.write(MODEL, model.to_json().encode())
+
+    def model(self) -> ModelFile:
+        """What `save_model` wrote; StoreError where it is damaged, or the run is of before there was such a file."""
+        file = self.path / MODEL
+        again = f"make the run again: {self.command()} --force"
+        try:
+            return ModelFile.from_json(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StoreError(f"{self.path} has no {MODEL}, as runs of an earlier mllc have none; {again}") from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{file} cannot be used ({error}); {again}") from None
+
+    def command(self) -> str:
+        """The command line that made the run, as its environment.json has it."""
+        try:
+            words = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))["command"]
+            return shlex.join(words) if words[0] == "mllc" else "mllc train ..."
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return "mllc train ..."
+
     def history(self) -> list[dict[str, float]]:
         """The rows of history.csv, of each the columns that have a value; none where there is no such file."""
         try:
@@ -127,6 +155,30 @@ class RunFolder(Folder):
             mode = temporary.stat().st_mode  # as the umask has it; safetensors makes a file that only its owner reads
             safetensors.torch.save_file(flat, temporary, metadata={"about": json.dumps(about or {})})
             temporary.chmod(mode)
+
+    def keep_tensors(self, name: str, tensors: Mapping[str, Tensor], twin: Path | None) -> Path:
+        """Writes NAME.safetensors unless it is there; where a `twin` has the same content, as a hard link to it."""
+        file = self.path / f"{name}.safetensors"
+        if file.exists():
+            return file
+        if twin is not None:
+            try:
+                os.link(twin, file)
+                return file
+            except OSError:  # gone, on another disk, or a file system without links
+                pass
+        self.save_tensors(name, tensors)
+        return file
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a file in the folder; StoreError where it cannot be read."""
+        try:
+            with (self.path / name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise StoreError(
+                f"{self.path / name} cannot be read ({error.strerror}); make the run again: {self.command()} --force"
+            ) from None
 
     def load_tensors(
         self, name: str, say: Callable[[str], None] = lambda text: None
