@@ -9,6 +9,7 @@ The way of a batch, top to bottom; imports point down only:
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
     plots/       run folders, scores -> pictures             page/       a comparison, a diagnosis as one HTML file
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
+    network      a config, without data -> its network       model_file  what applying a model needs: model.json
     report/      RunResults -> selection, verdicts, tables, words, code    options  what the commands take
     train        the training loop                           evaluate    predictions -> every figure
     diagnose     anyone's scores -> what is wrong, in numbers

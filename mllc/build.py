@@ -1,12 +1,11 @@
 """From a config to what it names: the part a cohort shares, and the replica of each of its trials."""
 
-import copy
 import hashlib
 import inspect
 import json
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,17 @@ from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
 from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
-from mllc.data.statistics import constant_labels, label_statistics, prior_log_odds
-from mllc.device import amp_dtype, pick_device, require_memory
-from mllc.errors import DataError, ModelError
+from mllc.data.statistics import constant_labels, label_statistics
+from mllc.device import pick_device
+from mllc.errors import DataError
 from mllc.evaluate import evaluate_baselines
 from mllc.feed import Feed
 from mllc.losses.best_constant import best_constant
-from mllc.losses.objective import Objective, build_objective
+from mllc.losses.objective import Objective
 from mllc.metrics.ranking import chance_average_precision
-from mllc.models.backbone import Backbone, split_frozen
-from mllc.models.front import Front
-from mllc.models.model import Model, output_unit
+from mllc.models.backbone import Backbone
 from mllc.models.weights import weights_fingerprint
+from mllc.network import build_backbone, build_loss, build_model, starts_random
 from mllc.result import Metrics
 from mllc.train import Replica
 from mllc.types import Dataset, LabelStatistics
@@ -43,6 +41,7 @@ class Shared:
 
     backbone      its trained stages; the frozen ones are in the feed
     fingerprints  of the data and the split: part of every run's id
+    frozen_file   where the frozen layers were last written: the folders of a cohort hold one file in common
     """
 
     data: Dataset
@@ -51,6 +50,7 @@ class Shared:
     feed: Feed
     fingerprints: dict[str, str]
     allow: tuple[str, ...]
+    frozen_file: Path | None = field(default=None, init=False)
     _baselines: dict[bool, dict[str, dict[str, Metrics]]] = field(default_factory=dict, init=False)
     _constants: dict[str, float] = field(default_factory=dict, init=False)
 
@@ -109,20 +109,16 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     statistics = label_statistics(data.train)
     _require_true_labels(data, statistics, conf["monitor"])
     data = replace(data, notes=(*data.notes, *constant_labels(data.label_names, statistics)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeding.derive(name, seed, "init", "backbone"))
-        backbone = _build_backbone(conf["backbone"], data.input_shape, allow)
-    frozen, trained = split_frozen(backbone.stages, conf["backbone"].get("freeze", "none"))
-    if any(True for _ in frozen.parameters()) and _starts_random(conf["backbone"]):
+    front, backbone = build_backbone(conf, data.input_shape, device, allow)
+    if any(True for _ in front.parameters()) and starts_random(conf["backbone"]):
         note = (
             f"backbone={conf['backbone']['name']} backbone.freeze={conf['backbone']['freeze']}: the frozen layers keep "
             "their random initial weights; for trained ones type backbone.weights=DEFAULT or =FILE, where it has them"
         )
         data = replace(data, notes=(*data.notes, note))
-    front = Front(frozen, backbone.mean, backbone.std, amp_dtype(conf["amp"], device), conf["channels_last"])
-    feed = Feed(name, data, seed, conf["batch_size"], front.to(device), device, augment=dataset.get("augment") or {})
+    feed = Feed(name, data, seed, conf["batch_size"], front, device, augment=dataset.get("augment") or {})
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
-    return Shared(data, statistics, replace(backbone, stages=trained), feed, fingerprints, allow)
+    return Shared(data, statistics, backbone, feed, fingerprints, allow)
 
 
 def _require_true_labels(data: Dataset, statistics: LabelStatistics, monitor: str) -> None:
@@ -142,32 +138,6 @@ def _require_true_labels(data: Dataset, statistics: LabelStatistics, monitor: st
             count = f"the {len(split)} {name} samples"
             found = f"all labels of {count} are unknown" if unknown else f"none of {count} has a true label"
             raise DataError(f"{found}: {advice[name]}")
-
-
-def _starts_random(backbone: Config) -> bool:
-    """Whether a backbone has random weights: its `weights` are null, or it is one of mllc's that takes none."""
-    return backbone["weights"] is None if "weights" in backbone else backbone["_target_"].startswith("mllc.")
-
-
-def _build_backbone(node: Config, input_shape: tuple[int, ...], allow: tuple[str, ...]) -> Backbone:
-    try:
-        return build(node, input_shape, allow=allow, reserved=("freeze",))
-    except (RuntimeError, TypeError) as error:  # torch says an impossible size in several ways
-        reason = str(error).splitlines()[0]
-        if not any(
-            sign in reason for sign in ("DefaultCPUAllocator", "calculation overflowed", "Overflow when unpacking")
-        ):
-            raise
-        raise ModelError(
-            f"backbone={node['name']} does not fit into memory: {reason.rpartition('Allocator: ')[2]}; "
-            f"lower {_sizes(node)}"
-        ) from None
-
-
-def _sizes(backbone: Config) -> str:
-    """The settings that make a model large, for messages."""
-    keys = [f"backbone.{key}" for key in ("hidden", "width", "bottleneck") if key in backbone]
-    return ", ".join([*keys, "or the size of the samples"])
 
 
 def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, str]:
@@ -195,8 +165,7 @@ def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
 
 def objective_of(conf: Config, shared: Shared) -> Objective:
     """The objective of a trial on its cohort's data; ConfigError where the two do not go together."""
-    function = target(conf["loss"], allow=shared.allow)
-    objective = build_objective(function, conf["loss"]["name"], conf["loss"], shared.statistics)
+    objective = build_loss(conf, shared.statistics, shared.allow)
     if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
         objective.require_mask()
     return objective
@@ -204,20 +173,9 @@ def objective_of(conf: Config, shared: Shared) -> Objective:
 
 def build_replica(conf: Config, name: str, shared: Shared) -> Replica:
     """A fresh replica: label outputs and trained stages start the same for every trial of one seed."""
-    feed, width = shared.feed, shared.backbone.num_features
+    feed = shared.feed
     objective = objective_of(conf, shared).to(feed.device)
-    stages, num_labels = shared.backbone.stages, len(shared.data.label_names)
-    weights = sum(p.numel() for p in stages.parameters()) + width * num_labels
-    what = f"{weights:,} weights, {width} features x {num_labels} labels among them"
-    each = 8 if feed.device.type == "cpu" else 4  # with the gradient; on a GPU only the start passes the host
-    require_memory(each * weights, what, _sizes(conf["backbone"]))
-    seed = partial(seeding.derive, feed.name, feed.seed, "init")
-    bias = prior_log_odds(shared.statistics) if conf["head"]["bias_init"] == "prior" else 0.0
-    labels = output_unit(width, num_labels, seed("labels"), bias)
-    extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
-    model = Model(copy.deepcopy(stages), labels, extra).to(feed.device)
-    if feed.front.channels_last and len(shared.data.input_shape) == 3:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build_model(conf, shared.backbone, objective, shared.statistics, feed.device)
     optimizer = build(conf["optimizer"], allow=shared.allow)
     fused = "fused" in inspect.signature(optimizer.func).parameters
     if conf["optimizer"]["name"] == "adagrad" and feed.device.type == "cuda":

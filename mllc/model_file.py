@@ -55,7 +55,10 @@ class ModelFile:
         missing = [one.name for one in fields(cls) if one.name not in values]
         if missing:
             raise ValueError(f"missing fields {missing}")
-        found = cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        found = cls(**plain)
         for name in ("label_counts", "label_thresholds"):
             number = len(getattr(found, name))
             if number != len(found.label_names):

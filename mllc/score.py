@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
-from mllc import checkpoint
+from mllc import __version__, checkpoint
 from mllc.build import Shared
 from mllc.config.compose import flat, identity
 from mllc.data.statistics import label_statistics
 from mllc.errors import StoreError
 from mllc.evaluate import evaluate, per_label
 from mllc.metrics.collapse import EpochFacts, collapse
-from mllc.metrics.thresholds import tune_thresholds
+from mllc.metrics.thresholds import Thresholds, tune_thresholds
+from mllc.model_file import ModelFile
 from mllc.monitors import MONITORS
 from mllc.plan import TRIAL_KEYS, row_name
 from mllc.result import RunResult
@@ -84,6 +85,7 @@ def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, s
     epoch = (result.best_epoch or 1) - 1
     val, _ = predict(replica.model, replica.objective, shared.feed, "val", epoch)
     thresholds = tune_thresholds(val.scores, val.targets, val.mask, shrinkage=shrinkage)
+    _keep_model(trial, shared, thresholds)
     result = replace(
         result,
         val=evaluate(val, thresholds),
@@ -101,6 +103,37 @@ def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, s
     rows = per_label(test, thresholds, shared.data.label_names, positives)
     trial.folder.save_table("per_label.csv", rows)
     return replace(result, test=evaluate(test, thresholds))
+
+
+def _keep_model(trial: Trial, shared: Shared, thresholds: Thresholds) -> None:
+    """Leaves beside the checkpoint what applying the model needs: the frozen layers and model.json.
+
+    The frozen layers are kept, and not only how they were made: a weights file may be gone, and what a seed or
+    torchvision's DEFAULT gives may change with a version. The runs of a cohort share one file on disk.
+    """
+    data, front, folder = shared.data, shared.feed.front, trial.folder
+    files = ["checkpoint.safetensors"]
+    if frozen := front.state_dict():
+        shared.frozen_file = folder.keep_tensors("frozen", frozen, shared.frozen_file)
+        files.append(shared.frozen_file.name)
+    model = ModelFile(
+        run_id=trial.run_id,
+        kind=data.kind,
+        label_names=data.label_names,
+        input_shape=data.input_shape,
+        encoding=dict(data.encoding),
+        mean=shared.backbone.mean,
+        std=shared.backbone.std,
+        label_counts=tuple(shared.statistics.label_counts.tolist()),
+        num_samples=shared.statistics.num_samples,
+        mean_cardinality=shared.statistics.mean_cardinality,
+        threshold=thresholds.global_,
+        label_thresholds=tuple(thresholds.per_label.tolist()),
+        digests={name: folder.digest(name) for name in files},
+        mllc=__version__,
+        torch=torch.__version__,
+    )
+    folder.save_model(model)
 
 
 def _describe(trial: Trial, shared: Shared) -> RunResult:

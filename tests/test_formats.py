@@ -1,14 +1,11 @@
 """Every format, from file to file: inspected, trained on, scored, applied to its own test file."""
 
-import json
-from pathlib import Path
-
 import pytest
 from formats import FORMATS
 
+from mllc.build import share
 from mllc.config import catalogue
 from mllc.config.compose import compose
-from mllc.build import share
 
 MADE_HERE = {"digits", "synthetic"}
 """Data sets that no file holds."""

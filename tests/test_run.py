@@ -214,6 +214,7 @@ def test_what_a_run_folder_holds(tmp_path):
         "config.yaml",
         "environment.json",
         "history.csv",
+        "model.json",
         "per_label.csv",
         "result.json",
         "scores.safetensors",
