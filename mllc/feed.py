@@ -10,9 +10,13 @@ from torch import Tensor
 from mllc import seeding
 from mllc.data.augment import augment
 from mllc.data.batches import batches
-from mllc.device import available_bytes
+from mllc.data.rows import Sparse, dense, dense_if_small
+from mllc.device import available_bytes, require_memory
 from mllc.models.front import Front
-from mllc.types import Dataset, Rows, Split
+from mllc.types import Dataset, Rows, Targets
+
+TARGETS_LIMIT_BYTES = 1 << 26
+"""Sparse targets of the training split become one tensor up to this size."""
 
 
 class Batch(NamedTuple):
@@ -27,9 +31,16 @@ class Sources(NamedTuple):
     """Where batches are cut from, on the device if it fits: rows (`raw` inputs or kept features), targets, mask."""
 
     rows: Rows
-    targets: Tensor
+    targets: Targets
     mask: Tensor | None
     raw: bool
+
+
+class Truth(NamedTuple):
+    """What is true of a split: its targets and the mask of the known ones."""
+
+    targets: Tensor
+    mask: Tensor | None
 
 
 @dataclass(eq=False)
@@ -77,9 +88,10 @@ class Feed:
         for index in torch.arange(len(source.targets)).split(self.batch_size):
             yield self._batch(source, index, None)
 
-    def truth(self, name: str) -> Sources:
+    def truth(self, name: str) -> Truth:
         """The targets and the mask of a split, on the device if they fit."""
-        return self._source(name)
+        source = self._source(name)
+        return Truth(dense(source.targets), source.mask)
 
     def _batch(self, source: Sources, index: Tensor, augmented: tuple[int, int] | None) -> Batch:
         rows = _take(source.rows, index, self.device)
@@ -96,15 +108,14 @@ class Feed:
 
     def _source(self, name: str) -> Sources:
         if name not in self._sources:
-            self._sources[name] = self._open(
-                self.data.split(name), augmented=name == "train" and any(self.augment.values())
-            )
+            self._sources[name] = self._open(name)
         return self._sources[name]
 
-    def _open(self, split: Split, augmented: bool) -> Sources:
+    def _open(self, name: str) -> Sources:
         """Keeps the features of a frozen front where nothing random comes before it, and they are not too many."""
-        rows = _resident(split.inputs, self.device)
-        targets = _resident(split.targets, self.device)
+        split, augmented = self.data.split(name), name == "train" and any(self.augment.values())
+        rows = _resident(dense_if_small(split.inputs), self.device)
+        targets = _resident(_targets(split.targets, name), self.device)
         mask = None if split.mask is None else _resident(split.mask, self.device)
         if augmented or not self.front.is_frozen:
             return Sources(rows, targets, mask, raw=True)
@@ -123,6 +134,18 @@ def _layout(features: Tensor) -> torch.memory_format:
     return torch.channels_last if last else torch.contiguous_format
 
 
+def _targets(targets: Targets, name: str) -> Targets:
+    """Those of validation and test as one tensor, as every metric wants them; large ones of train stay sparse."""
+    if name == "train":
+        return dense_if_small(targets, TARGETS_LIMIT_BYTES)
+    if not isinstance(targets, Sparse):
+        return targets
+    samples, labels = targets.shape
+    lower = f"split.{name}, or give fewer samples" if name == "val" else "the number of test samples"
+    require_memory(6 * samples * labels, f"scores and targets of {samples:,} {name} samples x {labels:,} labels", lower)
+    return dense(targets)
+
+
 def _resident(rows: Any, device: torch.device) -> Any:
     """Rows on the device if they are a tensor that takes at most a quarter of what is free there, else as they are."""
     if device.type != "cuda" or not isinstance(rows, Tensor):
@@ -130,9 +153,11 @@ def _resident(rows: Any, device: torch.device) -> Any:
     return rows.to(device) if rows.nbytes < available_bytes(device) / 4 else rows
 
 
-def _take(rows: Rows, index: Tensor, device: torch.device) -> Tensor:
+def _take(rows: Rows | Targets, index: Tensor, device: torch.device) -> Tensor:
     """rows[index] on the device, without waiting for the copy; `index` is on the CPU."""
     if isinstance(rows, Tensor) and rows.device == device:
         return rows[index.to(device, non_blocking=True)]
+    if isinstance(rows, Sparse):
+        return rows.on(index, device)
     taken = rows[index]
     return taken if device.type == "cpu" else taken.pin_memory().to(device, non_blocking=True)

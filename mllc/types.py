@@ -18,19 +18,26 @@ class Rows(Protocol):
     def __getitem__(self, index: Tensor, /) -> Tensor: ...
 
 
+class Targets(Rows, Protocol):
+    """0/1 rows, uint8 (samples, labels): a Tensor, or mllc.data.rows.Sparse where that would be too large."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Samples of one split.
 
     inputs   rows of features, float32 (samples, features), or of images, uint8 (samples, channels, height, width)
-    targets  uint8 (samples, labels), 0 or 1
-    mask     bool (samples, labels), False where the target is unknown; None: all known
+    targets  uint8 (samples, labels), 0 or 1, dense or sparse
+    mask     bool (samples, labels), False where the target is unknown; None: all known, as they are of sparse targets
     ids      one name a sample, as the source calls it (a path, or `train:12` for the 13th row)
     groups   one name a sample; samples of one group stay in one split; None: the source names no groups
     """
 
     inputs: Rows
-    targets: Tensor
+    targets: Targets
     ids: tuple[str, ...]
     mask: Tensor | None = None
     groups: tuple[str, ...] | None = None

@@ -11,7 +11,7 @@ image_samples                    new images for a trained model: a file, a folde
 image_cache                      images decoded once, kept on disk as uint8
 download                         public data sets fetched: dataset.download=true
 scored score_files score_csv     anyone's scores and targets, checked; the files they come in
-files rows assemble fingerprint  what the readers share: opening, rows not held in memory, checks, content digest
+files rows assemble fingerprint  what the readers share: opening, rows sparse or on disk, checks, content digest
 splits label_statistics          stratified splits; what losses ask of the training split
 batches augment                  one epoch's batches; random flips and crops
 """

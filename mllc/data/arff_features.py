@@ -46,7 +46,7 @@ def features(
         return _standardized(matrices, numeric), notes
     if standardize and numeric and not all(table.sparse for table in tables.values()):
         notes.append("features are not standardized: the training file is sparse, though another is dense")
-    return {split: feature_rows(matrix) for split, matrix in matrices.items()}, notes
+    return {split: feature_rows(matrix, sparse=train.sparse) for split, matrix in matrices.items()}, notes
 
 
 def _is_identifier(attribute: Attribute, column: Matrix) -> bool:

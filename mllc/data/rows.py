@@ -1,18 +1,19 @@
 """Rows that are not one tensor in memory: a selection, an array mapped from disk, a sparse matrix."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mllc.types import Rows
+from mllc.types import Rows, Targets
 
+R = TypeVar("R", bound=Rows)
 Matrix = Any
 """A scipy.sparse.csr_matrix (SciPy has no types to check against)."""
 
 TENSOR_LIMIT_BYTES = 1 << 29
-"""Rows of a split up to this size are held as one tensor, which is faster; larger ones stay sparse or on disk."""
+"""Rows of a split up to this size are fed from one tensor, which is faster; larger ones stay sparse or on disk."""
 
 
 class Selected:
@@ -42,30 +43,87 @@ class Mapped:
 
 
 class Sparse:
-    """Rows of a sparse matrix, given as dense float32."""
+    """Rows of a sparse matrix, given as dense ones of its dtype: float32 features, or uint8 targets.
+
+    matrix  (samples, columns), brought into the one form that equal rows have: columns rising, no zero stored
+    """
 
     def __init__(self, matrix: Matrix):
-        self._matrix = matrix
+        matrix.sum_duplicates()
+        if not matrix.data.all():
+            matrix.eliminate_zeros()
+        self.matrix = matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape
 
     def __len__(self) -> int:
-        return self._matrix.shape[0]
+        return self.matrix.shape[0]
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
-        return torch.from_numpy(self._matrix[index.numpy()].toarray())
+        return self.on(index, torch.device("cpu"))
+
+    def on(self, index: Tensor, device: torch.device) -> Tensor:
+        """Dense rows on the device; only what is not zero is sent there. `index` is on the CPU."""
+        starts, width = self.matrix.indptr, self.matrix.shape[1]
+        first = starts[index.numpy()].astype(np.int64)
+        lengths = starts[index.numpy() + 1] - first
+        ends = np.cumsum(lengths)
+        taken = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + lengths, lengths)
+        places = np.repeat(np.arange(len(index)) * width, lengths) + self.matrix.indices[taken]
+        sent = (torch.from_numpy(places), torch.from_numpy(self.matrix.data[taken]))
+        if device.type == "cuda":
+            sent = tuple(part.pin_memory().to(device, non_blocking=True) for part in sent)
+        rows = torch.zeros(len(index), width, dtype=sent[1].dtype, device=device)
+        rows.view(-1)[sent[0]] = sent[1]
+        return rows
 
 
 def select(rows: Rows, index: Tensor) -> Rows:
-    """The rows at `index`: a tensor of a tensor, else a view."""
-    return rows[index] if isinstance(rows, Tensor) else Selected(rows, index)
+    """The rows at `index`: a tensor of a tensor, sparse ones of sparse ones, else a view."""
+    return select_targets(rows, index) if isinstance(rows, Tensor | Sparse) else Selected(rows, index)
 
 
-def feature_rows(matrix: Matrix) -> Rows:
-    """A sparse matrix as float32 rows: one tensor up to TENSOR_LIMIT_BYTES, else sparse."""
+def select_targets(targets: Targets, index: Tensor) -> Targets:
+    """The targets at `index`, as dense or sparse as they were."""
+    return Sparse(targets.matrix[index.numpy()]) if isinstance(targets, Sparse) else targets[index]
+
+
+def feature_rows(matrix: Matrix, *, sparse: bool) -> Rows:
+    """A sparse matrix as float32 rows, sparse or (where hardly an entry is 0) one tensor."""
     matrix = matrix.astype(np.float32)
-    samples, features = matrix.shape
-    if samples * features * 4 <= TENSOR_LIMIT_BYTES:
-        return torch.from_numpy(matrix.toarray())
-    return Sparse(matrix)
+    return Sparse(matrix) if sparse else torch.from_numpy(matrix.toarray())
+
+
+def target_rows(starts: np.ndarray, labels: np.ndarray, num_labels: int) -> Sparse:
+    """Targets, uint8, of which row i has the labels `labels[starts[i] : starts[i + 1]]`, none twice."""
+    from scipy.sparse import csr_matrix
+
+    return Sparse(csr_matrix((np.ones(len(labels), np.uint8), labels, starts), shape=(len(starts) - 1, num_labels)))
+
+
+def dense(rows: Rows) -> Tensor:
+    """All rows as one tensor."""
+    return rows if isinstance(rows, Tensor) else rows[torch.arange(len(rows))]
+
+
+def dense_if_small(rows: R, limit_bytes: int | None = None) -> R | Tensor:
+    """Sparse rows as one tensor, which is faster, up to `limit_bytes` (None: TENSOR_LIMIT_BYTES); others unchanged."""
+    if not isinstance(rows, Sparse):
+        return rows
+    limit = TENSOR_LIMIT_BYTES if limit_bytes is None else limit_bytes
+    size = len(rows) * rows.shape[1] * rows.matrix.dtype.itemsize
+    return torch.from_numpy(rows.matrix.toarray()) if size <= limit else rows
+
+
+def positive_pairs(targets: Targets) -> tuple[np.ndarray, np.ndarray]:
+    """The samples and the labels, int64, of what is true; samples rise, and within one its labels."""
+    if isinstance(targets, Sparse):
+        matrix = targets.matrix
+        return np.repeat(np.arange(len(targets)), np.diff(matrix.indptr)), matrix.indices.astype(np.int64)
+    pairs = dense(targets).nonzero().numpy()
+    return pairs[:, 0], pairs[:, 1]
 
 
 def image_rows(array: np.memmap) -> Rows:

@@ -4,22 +4,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mllc.data.rows import select
+from mllc.data.rows import positive_pairs, select, select_targets
 from mllc.errors import DataError
-from mllc.types import Dataset, Split
+from mllc.types import Dataset, Split, Targets
 
 
-def iterative_stratification(targets: Tensor, fractions: Sequence[float], generator: torch.Generator) -> list[Tensor]:
+def iterative_stratification(targets: Targets, fractions: Sequence[float], generator: torch.Generator) -> list[Tensor]:
     """Divides samples so that every part has its share of every label, the rarest labels first.
 
     Again and again the label with the fewest samples left is taken, and each of these samples goes to the part that
     still wants this label most (then: that wants most samples; then: at random). Samples without labels fill up.
     A label's only positive goes to the largest part, unless a still rarer label of that sample has decided.
 
-    targets    0/1 (samples, labels)
+    targets    0/1 (samples, labels), dense or sparse
     fractions  share of each part, summing to 1; sizes meet them nearly, not exactly
     Returns the sorted indices of each part, int64; every sample is in one of them.
 
@@ -32,15 +33,17 @@ def iterative_stratification(targets: Tensor, fractions: Sequence[float], genera
     order = torch.randperm(num_samples, generator=generator)
     label_order = torch.randperm(num_labels, generator=generator)
     coin = torch.rand(num_samples, len(fractions), generator=generator).tolist()
-    shuffled = targets[order][:, label_order]
+    samples, labels = positive_pairs(targets)
+    samples, labels = order.argsort().numpy()[samples], label_order.argsort().numpy()[labels]
+    visited = np.lexsort((labels, samples))
 
     labels_of: list[list[int]] = [[] for _ in range(num_samples)]
     samples_of: list[list[int]] = [[] for _ in range(num_labels)]
-    for sample, label in shuffled.nonzero().tolist():
+    for sample, label in zip(samples[visited].tolist(), labels[visited].tolist(), strict=True):
         labels_of[sample].append(label)
         samples_of[label].append(sample)
-    left = torch.tensor([len(samples) for samples in samples_of], dtype=torch.float64)
-    left[left == 0] = torch.inf
+    left = np.array([len(samples) for samples in samples_of], dtype=np.float64)
+    left[left == 0] = np.inf
     wanted_samples = [fraction * num_samples for fraction in fractions]
     wanted = [[fraction * len(samples) for fraction in fractions] for samples in samples_of]
     part_of = [-1] * num_samples
@@ -53,12 +56,11 @@ def iterative_stratification(targets: Tensor, fractions: Sequence[float], genera
             wanted[label][part] -= 1
             left[label] -= 1
 
-    while torch.isfinite(left).any():
-        rarest = int(left.argmin())
+    while np.isfinite(left[rarest := int(left.argmin())]):
         for sample in samples_of[rarest]:
             if part_of[sample] < 0:
                 assign(sample, wanted[rarest])
-        left[left <= 0] = torch.inf
+        left[left <= 0] = np.inf
     for sample in range(num_samples):
         if part_of[sample] < 0:
             assign(sample, wanted_samples)
@@ -110,7 +112,7 @@ def _divide(split: Split, share: float, name: str, generator: torch.Generator) -
 def _select(split: Split, index: Tensor) -> Split:
     return Split(
         inputs=select(split.inputs, index),
-        targets=split.targets[index],
+        targets=select_targets(split.targets, index),
         ids=tuple(split.ids[i] for i in index.tolist()),
         mask=None if split.mask is None else split.mask[index],
     )

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from mllc.data.rows import Sparse, dense
 from mllc.types import LabelStatistics, Split
 from mllc.wording import listed
 
@@ -15,8 +17,11 @@ def label_statistics(split: Split) -> LabelStatistics:
     Unknown entries (the mask) count as not true, so that weights and priors made from these take a label for rarer
     than it is by its share of unknown entries.
     """
-    targets = split.targets if split.mask is None else split.targets * split.mask
-    counts = targets.sum(dim=0, dtype=torch.int64)
+    if isinstance(split.targets, Sparse):
+        counts = torch.from_numpy(np.bincount(split.targets.matrix.indices, minlength=split.targets.shape[1]))
+    else:
+        targets = dense(split.targets)
+        counts = (targets if split.mask is None else targets * split.mask).sum(dim=0, dtype=torch.int64)
     return LabelStatistics(
         label_counts=counts.float(),
         num_samples=len(split),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mllc.data.arff import arff
 from mllc.data.arff_header import split_values, unescape
+from mllc.data.rows import Sparse
 from mllc.errors import DataError
 
 HEADER = """% a comment
@@ -160,14 +161,12 @@ def test_training_and_test_on_the_same_file_is_said(write):
     assert not any("holds the same" in note for note in arff(train=train, test=other).notes)
 
 
-def test_large_sparse_files_stay_sparse(write, monkeypatch):
-    dense = arff(train=write(HEADER + SPARSE))
-    monkeypatch.setattr("mllc.data.rows.TENSOR_LIMIT_BYTES", 0)
+def test_files_stay_sparse_until_the_feed(write):
     sparse = arff(train=write(HEADER + SPARSE))
+    assert isinstance(sparse.train.inputs, Sparse)
+    dense = arff(train=write(HEADER + DENSE), standardize=False)
     index = torch.tensor([2, 0, 2])
-    assert not isinstance(sparse.train.inputs, torch.Tensor)
     assert torch.equal(sparse.train.inputs[index], dense.train.inputs[index])
-    assert sparse.fingerprint == dense.fingerprint
 
 
 def test_latin_1_is_said(write):
