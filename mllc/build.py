@@ -19,7 +19,7 @@ from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
 from mllc.data.statistics import constant_labels, label_statistics
 from mllc.device import pick_device
-from mllc.errors import DataError
+from mllc.errors import ConfigError, DataError
 from mllc.evaluate import evaluate_baselines
 from mllc.feed import Feed
 from mllc.losses.best_constant import best_constant
@@ -167,7 +167,12 @@ def objective_of(conf: Config, shared: Shared) -> Objective:
     """The objective of a trial on its cohort's data; ConfigError where the two do not go together."""
     objective = build_loss(conf, shared.statistics, shared.allow)
     if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
-        objective.require_mask()
+        try:
+            objective.require_mask()
+        except ConfigError as error:
+            if conf["dataset"].get("unknown") != "mask":
+                raise
+            raise ConfigError(f"{error}; or let unknown labels count as false: dataset.unknown=false") from None
     return objective
 
 

@@ -80,5 +80,45 @@ def images(folder: Path) -> Made:
     return Made(("dataset=images", *settings), folder / "test.csv", folder)
 
 
-FORMATS: dict[str, Callable[[Path], Made]] = {"arff": arff, "images": images}
+def celeba(folder: Path) -> Made:
+    names = [f"{number:06d}.jpg" for number in range(32)]
+    write_images(folder / "celeba" / "img_align_celeba", names)
+    header = " ".join(name.replace(" ", "_") for name in LABELS)
+    rows = [f"{name}  {'  '.join(_signs(number))}" for number, name in enumerate(names)]
+    (folder / "celeba" / "list_attr_celeba.txt").write_text("\n".join(["32", header, *rows]) + "\n")
+    (folder / "celeba" / "list_eval_partition.txt").write_text(
+        "".join(f"{name} {0 if number < 24 else 2}\n" for number, name in enumerate(names))
+    )
+    (folder / "test.txt").write_text("\n".join(["8", header, *rows[24:]]) + "\n")
+    return Made(("dataset=celeba", f"dataset.root={folder}"), folder / "test.txt", folder)
+
+
+def deepfashion(folder: Path) -> Made:
+    names = [f"img/Dress_{number // 4}/img_{number:08d}.jpg" for number in range(32)]
+    write_images(folder, names)
+    rows = [f"{name}     {'  '.join(_signs(number))}" for number, name in enumerate(names)]
+    head = ["image_name  attribute_labels"]
+    splits = [f"{name}     {'train' if number < 24 else 'test'}" for number, name in enumerate(names)]
+    for file, lines in {
+        "Anno/list_attr_cloth.txt": ["4", "attribute_name  attribute_type", *(f"{name}    1" for name in LABELS)],
+        "Anno/list_attr_img.txt": ["32", *head, *rows],
+        "Eval/list_eval_partition.txt": ["32", "image_name  evaluation_status", *splits],
+        "test.txt": ["8", *head, *rows[24:]],
+    }.items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text("\n".join(lines) + "\n")
+    return Made(("dataset=deepfashion", f"dataset.root={folder}"), folder / "test.txt", folder)
+
+
+def _signs(number: int) -> list[str]:
+    """The labels of a sample as attribute lists write them."""
+    return ["1" if label in true_labels(number) else "-1" for label in range(len(LABELS))]
+
+
+FORMATS: dict[str, Callable[[Path], Made]] = {
+    "arff": arff,
+    "celeba": celeba,
+    "deepfashion": deepfashion,
+    "images": images,
+}
 """By the name of the YAML in conf/dataset."""

@@ -5,6 +5,7 @@ user names, without need of labels, a chunk at a time, in the form that `encodin
 `settings` are those of the data set in the run's config.
 
 digits synthetic arff images     the readers; conf/dataset/NAME.yaml holds their settings and defaults
+celeba deepfashion               likewise; attribute_lists: what the two share
 arff_header arff_rows            the two parts of an ARFF file
 image_list image_dataset         images: what a format's lists become; a data set made of them
 image_samples                    new images for a trained model: a file, a folder, a list
