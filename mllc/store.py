@@ -61,10 +61,13 @@ class RunFolder(Folder):
 
     @classmethod
     def of(cls, config: dict[str, Any], identifier: str) -> "RunFolder":
-        """The folder of the run of `config`; a data set that is read from files is named after its training file."""
+        """The folder of the run of `config`; a data set that is read from files is named after its training file, or
+        after its root, where the training file is what the format says.
+        """
         dataset = config["dataset"]["name"]
-        if "train" in ((config["dataset"].get("traits") or {}).get("paths") or ()):
-            file = Path(config["dataset"]["train"]).absolute()
+        named = config["dataset"].get("train") or config["dataset"].get("root")
+        if named and "train" in ((config["dataset"].get("traits") or {}).get("paths") or ()):
+            file = Path(named).absolute()
             dataset += f"_{file.parent.name if file.stem.lower() == 'train' else file.stem}"
         return cls.at(config["out"], dataset, row_name(config), config["seed"], identifier)
 
