@@ -5,6 +5,7 @@ of vectors: 60 to train and 20 to test. Label names hold a space and a hyphen wh
 """
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +116,50 @@ def _signs(number: int) -> list[str]:
     return ["1" if label in true_labels(number) else "-1" for label in range(len(LABELS))]
 
 
+def coco(folder: Path) -> Made:
+    """The layout of 2017, with gaps between the ids."""
+    (folder / "annotations").mkdir()
+    for split, samples in (("train", 24), ("val", 8)):
+        names = [f"{number:03}.png" for number in range(samples)]
+        write_images(folder / f"{split}2017", names)
+        objects = [(number, label) for number in range(samples) for label in true_labels(number)]
+        content = {
+            "categories": [{"id": 10 * label + 1, "name": name} for label, name in enumerate(LABELS)],
+            "images": [{"id": 3 * number, "file_name": name} for number, name in enumerate(names)],
+            "annotations": [
+                {"id": i, "image_id": 3 * number, "category_id": 10 * label + 1}
+                for i, (number, label) in enumerate(objects)
+            ],
+        }
+        (folder / "annotations" / f"instances_{split}2017.json").write_text(json.dumps(content))
+    overrides = ("dataset=coco", f"dataset.root={folder}")
+    return Made(overrides, folder / "annotations" / "instances_val2017.json", folder)
+
+
+def voc(folder: Path) -> Made:
+    """The layout of 2007; with classes of its own, of which the last is of one object of the test split."""
+    base = folder / "VOCdevkit" / "VOC2007"
+    lists = base / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (base / "Annotations").mkdir()
+    for split, samples in (("trainval", 24), ("test", 8)):
+        names = [f"{split} {number:03}" for number in range(samples)]
+        write_images(base / "JPEGImages", [f"{name}.jpg" for name in names])
+        (lists / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        for number, name in enumerate(names):
+            classes = [LABELS[label] for label in true_labels(number)]
+            classes += [LABELS[3]] * (split == "test" and number == 0)
+            objects = "".join(f"<object><name>{one}</name></object>" for one in classes)
+            (base / "Annotations" / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
+    return Made(("dataset=voc", f"dataset.root={folder}"), lists / "test.txt", folder)
+
+
 FORMATS: dict[str, Callable[[Path], Made]] = {
     "arff": arff,
     "celeba": celeba,
+    "coco": coco,
     "deepfashion": deepfashion,
     "images": images,
+    "voc": voc,
 }
 """By the name of the YAML in conf/dataset."""

@@ -131,7 +131,9 @@ def _images_folder(file: Path, root: Path, below: str | None, names: Any, settin
     if file.resolve().is_relative_to(root.resolve()):
         usual.append(str(file.resolve().parent.relative_to(root.resolve())))
     first = next(iter(names), "")
-    return next((folder for folder in usual if _is_file(root / folder / first)), stem if (root / stem).is_dir() else ".")
+    return next(
+        (folder for folder in usual if _is_file(root / folder / first)), stem if (root / stem).is_dir() else "."
+    )
 
 
 def _is_file(path: Path) -> bool:

@@ -10,7 +10,7 @@ Objects = Sequence[tuple[str, bool]]
 """The class of each object of an image, and whether it is doubtful that it counts (a crowd, one hard to recognise)."""
 
 CHOICES = {"count": "true", "unknown": "unknown", "ignore": "false"}
-"""What a class can do in an image where all its objects are doubtful."""
+"""What a class can be held for in an image where all its objects are doubtful."""
 
 
 def check_choice(setting: str, choice: str) -> None:
@@ -42,5 +42,5 @@ def entry(image: str, objects: Objects, place: str, choice: str) -> Entry:
 def doubt_notes(split: str, images: Iterable[Objects], setting: str, choice: str, kind: str) -> list[str]:
     """What to tell of labels that rest on doubtful objects alone; `kind` is what these are called."""
     number = sum(len(image_labels(objects)[1]) for objects in images)
-    told = f"{counted(number, 'label')} of {split} with {kind} alone: dataset.{setting}={choice}, held for {CHOICES[choice]}"
-    return [told] if number else []
+    rest = f"with {kind} alone: dataset.{setting}={choice}, held for {CHOICES[choice]}"
+    return [f"{counted(number, 'label')} of {split} {rest}"] if number else []

@@ -47,8 +47,8 @@ def voc(
     """PASCAL VOC, or a folder laid out like it: a label is true for an image with an object of its class.
 
     root       holds VOCdevkit/VOC2007 (as unpacked), VOC2007, or Annotations, ImageSets and JPEGImages themselves
-    train      the name of a list in ImageSets/Main (trainval), or a file (`.txt`) with the name of an image a line; None:
-               trainval, or train where val has another use; `test` is then the list test, which only 2007 has, else val
+    train      the name of a list in ImageSets/Main (trainval), or a file (`.txt`) with the name of an image a line;
+               None: trainval, or train where val has another use; `test` is then the list test (of 2007 only), else val
     year       the VOC folder to take; None: the only one there is, and of downloads 2007
     difficult  a class of which an image has objects alone that VOC marks as difficult to recognise: `count` as true, be
                `unknown` (masked: what VOC's own evaluation does) or `ignore` (not true)
@@ -71,12 +71,12 @@ def voc(
         images[split] = [_annotated(folder, top, line) for line in _names(file)]
         require_entries([Entry(image, (), place) for image, _, place in images[split]], file)
         notes += doubt_notes(split, (o for _, o, _ in images[split]), "difficult", difficult, "difficult objects")
-    lists = {split: [entry(*image, difficult) for image in found] for split, found in images.items()}
+    lists = {split: [entry(i, o, place, difficult) for i, o, place in found] for split, found in images.items()}
     names: list[str] = sorted({name for found in images.values() for _, objects, _ in found for name, _ in objects})
     if set(names) <= set(CLASSES):
         names = list(CLASSES)
     else:
-        notes.append(f"there are other classes than VOC's twenty: the {len(names)} that occur in the splits are the labels")
+        notes.append(f"other classes than VOC's twenty: the {len(names)} that occur in the splits are the labels")
     return image_dataset(
         names,
         lists,
@@ -103,7 +103,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
 
 
 def voc_folder(root: Path, year: int | None) -> Path:
-    """The folder with Annotations and ImageSets: `root`, or the one of `year` (None: the only one) where archives put it.
+    """The folder with Annotations and ImageSets: `root`, or that of `year` (None: the only one) where archives put it.
 
     Raises DataError where there is none, or more than one.
     """
@@ -171,7 +171,7 @@ def _annotated(folder: Path, root: Path, line: Listed) -> tuple[str, list[tuple[
 
 
 def _image(folder: Path, root: Path, line: Listed, suffix: str) -> str:
-    """The path of an image from `root`: a JPEG, else with the suffix that its annotation tells, else any that is there."""
+    """The path of an image from `root`: a JPEG, else with the suffix that its annotation tells, else what is there."""
     for known in (".jpg", suffix, *sorted(IMAGE_SUFFIXES)):
         image = inside(f"JPEGImages/{line.name}{known}", folder, line.place)
         if known.lower() in IMAGE_SUFFIXES and _exists(folder / image):
