@@ -13,6 +13,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from mllc import seeding
+from mllc.config import catalogue
 from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
 from mllc.data.single_positive import single_positive
@@ -69,6 +70,13 @@ class Shared:
         return split_fingerprint(self.data.split("test"))
 
     @cached_property
+    def never_true(self) -> dict[str, int]:
+        """Split -> number of labels without a positive in it."""
+        splits = {name: label_statistics(self.data.split(name)) for name in ("val", "test")}
+        found = {"train": self.statistics, **splits}
+        return {name: int((statistics.label_counts == 0).sum()) for name, statistics in found.items()}
+
+    @cached_property
     def true_labels_per_sample(self) -> float:
         """Mean number of true labels of a validation sample."""
         return label_statistics(self.data.split("val")).mean_cardinality
@@ -100,7 +108,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     device = pick_device(conf["device"])
     dataset, seed = conf["dataset"], conf["seed"]
     name = dataset["name"]
-    loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], allow)
+    loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
     data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
     if len(data.train) < 2:
         raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
@@ -155,12 +163,22 @@ def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, st
 
 
 @lru_cache(maxsize=1)
-def _load(dataset: str, cache: str | None, allow: tuple[str, ...]) -> Dataset:
+def _load(dataset: str, cache: str | None, group: str | None, allow: tuple[str, ...]) -> Dataset:
     """Reads a data set once for all the cohorts that follow each other on it."""
     node = json.loads(dataset)
     wanted = inspect.signature(target(node, allow=allow)).parameters
-    extra = {"cache_folder": cache} if "cache_folder" in wanted else {}
+    extra = {key: value for key, value in (("cache_folder", cache), ("group", group)) if key in wanted}
+    if group is not None and "group" not in wanted:
+        raise ConfigError(
+            f"split.group={group}: dataset={node['name']} reads no groups; these do: {', '.join(_reading_groups())}"
+        )
     return build(node, allow=allow, reserved=("augment", "single_positive"), **extra)
+
+
+def _reading_groups() -> list[str]:
+    """The data sets of mllc whose readers know of groups."""
+    nodes = {name: catalogue.settings("dataset", name) for name in catalogue.choices("dataset")}
+    return [name for name, node in nodes.items() if "group" in inspect.signature(target(node)).parameters]
 
 
 def objective_of(conf: Config, shared: Shared) -> Objective:

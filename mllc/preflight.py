@@ -25,6 +25,7 @@ def validate(configs: Sequence[Config], allow: Sequence[str]) -> None:
     kinds: dict[str, list[Config]] = {}
     for conf in configs:
         kind = {key: conf[key] for key in ("dataset", "backbone", "split", "device", "amp", "monitor")}
+        kind["split"] = conf["split"] | {"fold": None}
         kinds.setdefault(json.dumps(kind, sort_keys=True), []).append(conf)
     for group in reversed(kinds.values()) if len(kinds) > 1 else ():  # the first one last: its data set stays loaded
         shared, _ = share_or_say_why(group[0], allow)

@@ -22,6 +22,7 @@ class RunResult:
     """One run.
 
     name            the row it belongs to in a report: the config's `name`, or the loss
+    seed, fold      the repeat; fold: which fold of a cross-validation is the test split, None without one
     settings        what a trial may differ in, flat: `loss.gamma`, `optimizer.lr`, `schedule`, `clip`, ...
     shared          the other settings that distinguish comparisons: `epochs`, `batch_size`, `backbone.hidden`, ...
     status          done, diverged (a loss, gradient or score that is not finite), failed, or pruned: given up early by
@@ -31,7 +32,8 @@ class RunResult:
     baselines       split -> all_zeros | all_ones | label_prior -> figures
     threshold       the one threshold tuned on validation, on the scale of the scores
     collapse        the fields of mllc.metrics.collapse.Collapse: verdict (None, silent, flood or constant), ...
-    data            fingerprint, split (its fingerprint), files (names by setting), num_labels, samples per split, notes
+    data            fingerprint, split (its fingerprint), files (names by setting), num_labels, samples per split,
+                    never_true (labels without a positive, per split), notes
     """
 
     run_id: str
@@ -56,7 +58,13 @@ class RunResult:
     data: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     message: str = ""
+    fold: int | None = None
     format: int = FORMAT
+
+    @property
+    def repeat(self) -> tuple[int, int]:
+        """What runs of the same settings differ in: the seed, and the fold (-1 without folds)."""
+        return self.seed, -1 if self.fold is None else self.fold
 
     def to_json(self) -> str:
         """Strict JSON: a figure that is not finite becomes null."""
@@ -77,7 +85,13 @@ class RunResult:
 
 INSIDE = {
     "collapse": {"verdict": str | None},
-    "data": {"split": str | None, "num_labels": int, "samples": dict[str, int], "files": dict[str, str]},
+    "data": {
+        "split": str | None,
+        "num_labels": int,
+        "samples": dict[str, int],
+        "never_true": dict[str, int],
+        "files": dict[str, str],
+    },
 }
 """What a report reads of the fields that hold more than figures."""
 

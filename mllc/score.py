@@ -25,6 +25,11 @@ from mllc.trial import Trial
 COLLAPSE_FIGURES = ("labels_per_sample", "loss", "map", "micro_f1_tuned")
 """Columns of the history that the verdict on collapse reads, without `val_`."""
 
+SPLITS = ("train", "val", "test")
+
+REPEATED = ("seed", "split.fold", "name")
+"""Settings that are fields of a result: repeats, and the row."""
+
 
 def best_epoch(history: Sequence[EpochRow], monitor: str) -> int | None:
     """The first epoch, counted from 1, with the best value of `monitor`; None if no epoch has one.
@@ -99,9 +104,11 @@ def _scored(replica: Replica, trial: Trial, shared: Shared, result: RunResult, s
     if test.mask is not None:
         found["mask"] = test.mask.to(torch.uint8)
     trial.folder.save_tensors("scores", found)
-    positives = {name: label_statistics(shared.data.split(name)).label_counts for name in ("train", "val", "test")}
+    positives = {name: label_statistics(shared.data.split(name)).label_counts for name in SPLITS}
     rows = per_label(test, thresholds, shared.data.label_names, positives)
     trial.folder.save_table("per_label.csv", rows)
+    samples = [{"id": name, "split": split} for split in SPLITS for name in shared.data.split(split).ids]
+    trial.folder.save_table("split.csv", samples)
     return replace(result, test=evaluate(test, thresholds))
 
 
@@ -148,7 +155,8 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
         "test_split": shared.test_fingerprint,
         "files": {key: Path(node[key]).name for key in (node.get("traits") or {}).get("paths", ()) if node.get(key)},
     }
-    splits = {name: len(data.split(name)) for name in ("train", "val", "test")}
+    splits = {name: len(data.split(name)) for name in SPLITS}
+    folds = conf["split"]["folds"]
     return RunResult(
         run_id=trial.run_id,
         name=row_name(conf),
@@ -158,10 +166,17 @@ def _describe(trial: Trial, shared: Shared) -> RunResult:
         optimizer=conf["optimizer"]["name"],
         seed=conf["seed"],
         settings=mine,
-        shared={key: value for key, value in settings.items() if key not in mine and key not in ("seed", "name")},
+        fold=None if folds is None else conf["split"]["fold"],
+        shared={key: value for key, value in settings.items() if key not in mine and key not in REPEATED},
         status="done",
         monitor=conf["monitor"],
-        data={**facts, "num_labels": len(data.label_names), "samples": splits, "notes": list(data.notes)},
+        data={
+            **facts,
+            "num_labels": len(data.label_names),
+            "samples": splits,
+            "never_true": shared.never_true,
+            "notes": list(data.notes),
+        },
     )
 
 

@@ -3,7 +3,8 @@
 config.yaml              the resolved config          environment.json       versions, hardware, command line
 history.csv              one row an epoch             checkpoint.safetensors weights of the best epoch
 resume.safetensors       the latest epoch, until done result.json            the run's figures: present = done
-scores.safetensors       test scores, targets, decisions (once scored on test), and per_label.csv beside it
+scores.safetensors       test scores, targets, decisions (once scored on test)
+per_label.csv            beside it: figures and positives of each label         split.csv   beside it: id,split
 model.json               what applying the model needs beside its config and weights (mllc.model_file)
 frozen.safetensors       the frozen layers, where there are any: with them the folder holds the whole model
 """
@@ -145,7 +146,10 @@ class RunFolder(Folder):
     def save_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes a CSV whose columns are the keys of all rows, in order of appearance."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        with self.replacing(name) as temporary, temporary.open("w", newline="") as file:
+        with (
+            self.replacing(name) as temporary,
+            temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)

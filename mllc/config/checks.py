@@ -27,6 +27,9 @@ ALLOWED = {
     "head.bias_init": "zero|prior",
     "split.val": "number > 0 < 1",
     "split.test": "number > 0 < 1",
+    "split.folds": "integer >= 2|null",
+    "split.fold": "integer >= 0",
+    "split.group": "text|null",
     "thresholds.shrinkage": "number >= 0",
     "name": "text|null",
     "out": "text",
@@ -143,8 +146,10 @@ def _check_combinations(config: dict[str, Any]) -> None:
         raise ConfigError(f"{which}={row[:LONGEST_NAME]} {wrong}; take another, of {LONGEST_NAME} letters at most")
     if not config["out"].strip():
         raise ConfigError("out= is empty: type out=FOLDER, or leave it out for out=runs")
+    _check_folds(config["split"])
     val, test = config["split"]["val"], config["split"]["test"]
-    if val + test >= 1 and all(config["dataset"].get(name, "its own") is None for name in ("val", "test")):
+    carved = all(config["dataset"].get(name, "its own") is None for name in ("val", "test"))
+    if carved and config["split"]["folds"] is None and val + test >= 1:
         raise ConfigError(f"split.val={val} and split.test={test} leave nothing to train on; keep their sum below 1")
     if config["optimizer"].get("nesterov") and not config["optimizer"].get("momentum"):
         raise ConfigError("optimizer.nesterov=true needs optimizer.momentum > 0, such as optimizer.momentum=0.9")
@@ -154,3 +159,11 @@ def _check_combinations(config: dict[str, Any]) -> None:
             f"backbone={config['backbone']['name']} takes {backbone}, but dataset={config['dataset']['name']} "
             f"holds {data}; leave the backbone out, or see: mllc list backbones"
         )
+
+
+def _check_folds(split: dict[str, Any]) -> None:
+    folds, fold = split["folds"], split["fold"]
+    if folds is None and fold:
+        raise ConfigError(f"split.fold={fold} is one of how many folds? Type split.folds=5 as well")
+    if folds is not None and fold >= folds:
+        raise ConfigError(f"split.fold={fold}: split.folds={folds} are counted from 0 to {folds - 1}")

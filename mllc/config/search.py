@@ -143,6 +143,11 @@ def _searches(overrides: Sequence[str], tune: Tune, by: Sequence[str], hydra: Co
     typed, others, seeds = {}, [], ["seed=0"]
     for text in overrides:
         key = key_of(text)
+        if key == "split.fold" and hydra.is_sweep(text):
+            raise ConfigError(
+                f"{text}: each fold would need a search of its own; type one, such as split.fold=0, or sweep the folds "
+                "without tune.trials"
+            )
         of_searched = key.startswith(tuple(f"{group}." for group in SEARCHED_GROUPS))
         if key == "seed":
             seeds = hydra.values(text)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mllc.data.arff_features import features
+from mllc.data.arff_groups import group_names, group_place
 from mllc.data.arff_header import Header, read_header
 from mllc.data.arff_labels import label_places, targets
 from mllc.data.arff_rows import Table, read_rows
@@ -22,6 +23,7 @@ def arff(
     labels: str | None = None,
     num_labels: int | None = None,
     standardize: bool = True,
+    group: str | None = None,
 ) -> Dataset:
     """Dense or sparse ARFF files, one a split, with the same attributes.
 
@@ -30,6 +32,7 @@ def arff(
     num_labels   without an XML: n > 0 the first n attributes, n < 0 the last; None: the header's `-C` (MEKA)
     standardize  numeric attributes of dense files get mean 0 and variance 1, by the training file; nominal attributes
                  and sparse files are left as they are
+    group        an attribute whose values name groups of samples (split.group); it is no feature
 
     Nominal features of two values become one column 0/1, others one column a value; one whose values all differ in
     training is a row identifier and dropped. Missing features are imputed with the mean of the training file, missing
@@ -50,13 +53,16 @@ def arff(
     notes += [
         f"dataset.{split} holds the same as dataset.train: its figures are of samples trained on" for split in same
     ]
-    inputs, told = features(tables, attributes, set(places), standardize)
+    grouping = None if group is None else group_place(files["train"], attributes, places, group)
+    left_out = {*places} if grouping is None else {*places, grouping}
+    inputs, told = features(tables, attributes, left_out, standardize)
     splits = {}
     for split, part in parts.items():
         known, mask = targets(part.file, part.table, attributes, places)
         if mask is not None:
             told.append(f"{part.file.name}: {int((~mask).sum())} label entries are ? and taken as unknown")
-        splits[split] = Split(inputs[split], known, tuple(f"{split}:{row}" for row in range(len(known))), mask)
+        groups = None if grouping is None else group_names(part.file, part.table, attributes[grouping], grouping)
+        splits[split] = Split(inputs[split], known, tuple(f"{split}:{row}" for row in range(len(known))), mask, groups)
         notes += encoding_notes(part.file, part.encoding)
     return assemble("features", [attributes[place].name for place in places], notes=notes + told, **splits)
 

@@ -1,5 +1,6 @@
 """Rows that are not one tensor in memory: a selection, an array mapped from disk, a sparse matrix."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,6 +79,53 @@ class Sparse:
         rows = torch.zeros(len(index), width, dtype=sent[1].dtype, device=device)
         rows.view(-1)[sent[0]] = sent[1]
         return rows
+
+
+class Joined:
+    """The rows of several parts, one part after the other, without copying them."""
+
+    def __init__(self, parts: Sequence[Rows]):
+        self._parts = tuple(parts)
+        self._ends = torch.tensor([len(part) for part in parts]).cumsum(0)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: Tensor, /) -> Tensor:
+        if not len(index):
+            return self._parts[0][index]
+        part_of = torch.searchsorted(self._ends, index, right=True)
+        rows: Tensor | None = None
+        for number in part_of.unique().tolist():
+            here = (part_of == number).nonzero()[:, 0]
+            start = int(self._ends[number - 1]) if number else 0
+            found = self._parts[number][index[here] - start]
+            if len(here) == len(index):
+                return found
+            rows = found.new_empty((len(index), *found.shape[1:])) if rows is None else rows
+            rows[here] = found
+        assert rows is not None
+        return rows
+
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, one part after the other: of small tensors a tensor, sparse of sparse, else a view."""
+    if any(isinstance(part, Sparse) for part in parts) and all(isinstance(part, Sparse | Tensor) for part in parts):
+        return join_targets(parts)  # type: ignore[arg-type]
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if len(tensors) == len(parts) and sum(tensor.nbytes for tensor in tensors) <= TENSOR_LIMIT_BYTES:
+        return torch.cat(tensors)
+    return Joined(parts)
+
+
+def join_targets(parts: Sequence[Targets]) -> Targets:
+    """The targets of all parts, one part after the other: a tensor, or sparse where one of them is."""
+    if not any(isinstance(part, Sparse) for part in parts):
+        return torch.cat([dense(part) for part in parts])
+    from scipy.sparse import csr_matrix, vstack
+
+    matrices = [part.matrix if isinstance(part, Sparse) else csr_matrix(dense(part).numpy()) for part in parts]
+    return Sparse(vstack(matrices, format="csr"))
 
 
 def select(rows: Rows, index: Tensor) -> Rows:

@@ -71,7 +71,7 @@ def runs_table(name: str, trained: Sequence[Row], metric: str) -> Table:
     lines = [
         [
             Cell(label(row) + " †" * (row.split == "val")),
-            whole(run.seed),
+            whole(run.seed) if run.fold is None else Cell(f"{run.seed}, fold {run.fold}"),
             Cell(run.status if run.status == "done" else run.status.upper()),
             figure(((run.test if row.split == "test" else run.val) or {}).get(metric), metric),
             figure(run.monitor_value, run.monitor.removeprefix("val_")),

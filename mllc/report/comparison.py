@@ -15,6 +15,7 @@ from mllc.result import BASELINES, Metrics, RunResult
 from mllc.statistics import Difference
 from mllc.study import Study
 from mllc.suggest import did_you_mean
+from mllc.wording import counted
 
 DESCRIPTIVE = ("labels_", "true_labels_", "map_chance")
 """How figures begin that order nothing: neither their large nor their small values are better."""
@@ -38,6 +39,7 @@ class Row:
     tried        number of settings that these runs had; `too_few` of them did not compete, for others have more seeds
     seconds      training time of all these runs
     runs         the runs that the figures are of, by seed
+    folds        the fold that each of these runs was tested on, where they are a cross-validation
     studies      the searches that chose the settings; none where every combination was tried
     apart        number of runs that did not compete because they are no part of these searches
     rank, interval, difference   what `mllc.report.verdicts.judged` adds: the place by the metric, from 1; the 95 % t
@@ -68,6 +70,7 @@ class Row:
     too_few: int = 0
     seconds: float = 0.0
     runs: tuple[RunResult, ...] = ()
+    folds: tuple[int, ...] = ()
     studies: tuple[Study, ...] = ()
     apart: int = 0
     rank: int | None = None
@@ -104,6 +107,15 @@ def label(row: Row) -> str:
     while len(values) > 1 and values[-1] is None:
         values.pop()
     return " ".join("-" if value is None else str(value) for value in values)
+
+
+def repeats(number: int, rows: Sequence[Row]) -> str:
+    """So many repeats of `rows`, as they are called: seeds, or the folds of a cross-validation."""
+    return counted(number, repeat_word(rows))
+
+
+def repeat_word(rows: Sequence[Row]) -> str:
+    return "fold" if any(row.folds for row in rows) else "seed"
 
 
 def lower_is_better(metric: str) -> bool:
@@ -162,6 +174,7 @@ def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
         too_few=selected.too_few,
         seconds=sum(run.seconds for run in selected.trials),
         runs=runs,
+        folds=tuple(run.fold for run in runs if run.fold is not None),
         studies=selected.studies,
         apart=selected.apart,
     )
@@ -170,8 +183,8 @@ def _row(selected: Selected, varying: set[tuple[str, str]]) -> Row:
 def _baselines(block: Sequence[Selected], trained: Sequence[Row]) -> list[Row]:
     """The baselines on the split that the rows are scored on, averaged over seeds (whose splits may differ)."""
     split = "test" if any(row.split == "test" for row in trained) else "val"
-    by_seed = {run.seed: run for selected in block for run in selected.trials if run.baselines.get(split)}
-    runs = [by_seed[seed] for seed in sorted(by_seed)]
+    by_repeat = {run.repeat: run for selected in block for run in selected.trials if run.baselines.get(split)}
+    runs = [by_repeat[repeat] for repeat in sorted(by_repeat)]
     return [
         Row(
             dataset=runs[0].dataset,
@@ -179,7 +192,7 @@ def _baselines(block: Sequence[Selected], trained: Sequence[Row]) -> list[Row]:
             name=name,
             loss=name,
             optimizer=None,
-            seeds=tuple(by_seed),
+            seeds=tuple(run.seed for run in runs),
             status="baseline",
             split=split,
             metrics=_over_seeds(figures, _mean),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mllc.report.comparison import Row, label
+from mllc.report.comparison import Row, label, repeat_word, repeats
 from mllc.report.verdicts import Question
 from mllc.statistics import Difference
 from mllc.wording import counted
@@ -31,7 +31,7 @@ def conclusion(block: Sequence[Row], asked: Question) -> str:
             word = row.difference.verdict if row.difference else None
             kinds.setdefault(word or "not comparable", []).append(label(row))
     if best.difference and best.difference.verdict:
-        start += f"; {_verdict(best.difference, name, digits)}"
+        start += f"; {_verdict(best.difference, name, digits, tried)}"
     elif label(best) != name:
         start += f"; it does not compare with {name}, for they have no two seeds and splits in common"
     elif "better" not in kinds:
@@ -81,20 +81,21 @@ def span(ends: tuple[float, float], digits: int = 3) -> str:
     return " to ".join(number(end, digits=digits) for end in ends)
 
 
-def _verdict(found: Difference, name: str, digits: int) -> str:
+def _verdict(found: Difference, name: str, digits: int, rows: Sequence[Row]) -> str:
     mean, low, high = (number(one, sign=True, digits=digits) for one in (found.mean, found.low, found.high))
     gap = f"{mean}, {low} to {high}"
     if found.verdict in ("better", "worse"):
-        return f"{found.verdict} than {name} ({gap}, adjusted p {found.p_holm:.2g}, {found.wins} of {found.n} seeds)"
+        wins = f"{found.wins} of {repeats(found.n, rows)}"
+        return f"{found.verdict} than {name} ({gap}, adjusted p {found.p_holm:.2g}, {wins})"
     if found.verdict == "equivalent":
         return f"equivalent to {name} ({gap})"
-    return f"{counted(found.n, 'seed')} cannot tell it from {name} ({gap})"
+    return f"{repeats(found.n, rows)} cannot tell it from {name} ({gap})"
 
 
 def _seeds(row: Row) -> str:
     """How many seeds a row's figures are of."""
     done = row.statuses.count("done")
-    return counted(done, "seed") if done == len(row.runs) else f"{done} of {counted(len(row.runs), 'seed')}"
+    return ("" if done == len(row.runs) else f"{done} of ") + repeats(len(row.runs), [row])
 
 
 def _why_none(block: Sequence[Row], tried: Sequence[Row], name: str) -> str:
@@ -115,6 +116,6 @@ def _scope(tried: Sequence[Row]) -> str:
     which = (
         "the seeds share one test set: the intervals are about training again, not about other samples"
         if len(tests) == 1
-        else "each seed has a test set of its own, drawn from the same samples"
+        else f"each {repeat_word(tried)} has a test set of its own, drawn from the same samples"
     )
     return f"It holds for this data, network and budget; {which}."

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from mllc.report.comparison import Row, label
+from mllc.report.comparison import Row, label, repeat_word, repeats
 from mllc.report.search_note import search_note
 from mllc.report.verdicts import Question
 from mllc.statistics import Difference, smallest_p
@@ -85,11 +85,12 @@ def _what(trained: Sequence[Row], split: str) -> str:
     if most == 0:
         spread = "No run has any figure."
     elif most == 1:
-        which = f"One seed ({seeds[0]})" if len(seeds) == 1 else "One seed a row"
+        word = repeat_word(trained)
+        which = f"One {word} ({seeds[0]})" if len(seeds) == 1 and word == "seed" else f"One {word} a row"
         spread = f"{which}: no spread is known, so differences may be chance."
     else:
         number = most if fewest == most else f"{fewest} to {most}"
-        spread = f"±: half of the 95 % t interval of the mean over {number} seeds."
+        spread = f"±: half of the 95 % t interval of the mean over {number} {repeat_word(trained)}s."
     return f"Figures on {where}; settings chosen by {monitor} on validation. {spread}"
 
 
@@ -98,19 +99,26 @@ def _tests(trained: Sequence[Row], asked: Question) -> str:
     if not found:
         return ""
     fewest, most = (of(one.n for one in found) for of in (min, max))
+    number = f"{most if fewest == most else f'{fewest} to {most}'} {repeat_word(trained)}s"
     least = smallest_p(most, len(found))
     sound = [row.difference for row in trained if row.difference and row.status == "done"]
     narrowed = [one.narrowed for one in sound if one.narrowed is not None]
     text = (
-        f"Verdicts: paired t-test over {most if fewest == most else f'{fewest} to {most}'} seeds, Holm over "
+        f"Verdicts: paired t-test over {number}, Holm over "
         f"{counted(len(found), 'comparison')} with {asked.baseline}; better or worse also needs the interval to lie "
         f"beyond {asked.region:g}, which is when a difference matters, equivalent within it. The t-test takes "
         "differences as normal; the sign-flip test, which does not, can reach no adjusted p below "
-        f"{least:.2g} with {counted(most, 'seed')}{_by_flips(found) if least < ALPHA else ''}."
+        f"{least:.2g} with {repeats(most, trained)}{_by_flips(found) if least < ALPHA else ''}."
     )
+    if any(row.folds for row in trained):
+        text += (
+            " Folds share training samples, so that their spread alone says too little: intervals and p are corrected "
+            "for it (Nadeau and Bengio 2003)."
+        )
     if narrowed:
         middle = " in the median" if len(narrowed) > 1 else ""
-        text += f" Pairing by seed multiplied the spread of differences by {median(narrowed):.2f}{middle}."
+        spread = f"the spread of differences by {median(narrowed):.2f}{middle}"
+        text += f" Pairing by {repeat_word(trained)} multiplied {spread}."
     return text
 
 
@@ -225,13 +233,15 @@ def _tuning(trained: Sequence[Row]) -> str:
 def _pairing(trained: Sequence[Row]) -> str:
     text = ""
     sound = [row for row in trained if row.split]
-    if len({row.seeds for row in sound}) > 1:
-        seeds = _listed(sound, lambda row: " ".join(map(str, row.seeds)))
-        text = f"The rows have different seeds: {seeds}. Two rows are compared over those that both have. "
-    splits: dict[int, set[Any]] = {}
+    if len({(row.seeds, row.folds) for row in sound}) > 1:
+        seeds = _listed(sound, lambda row: " ".join(map(str, row.folds or row.seeds)))
+        text = (
+            f"The rows have different {repeat_word(sound)}s: {seeds}. Two rows are compared over those that both have. "
+        )
+    splits: dict[tuple[int, int], set[Any]] = {}
     for run in (run for row in trained for run in row.runs):
-        splits.setdefault(run.seed, set()).add(run.data.get("split"))
-    unpaired = [str(seed) for seed, found in splits.items() if len(found) > 1]
+        splits.setdefault(run.repeat, set()).add(run.data.get("split"))
+    unpaired = list(dict.fromkeys(str(seed) for (seed, _), found in splits.items() if len(found) > 1))
     if unpaired:
         text += f"Not paired: for seed {', '.join(unpaired)} the rows were trained on different splits."
     return text.strip()

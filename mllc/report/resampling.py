@@ -25,17 +25,18 @@ def over_test_samples(block: Sequence[Row], folders: Mapping[str, Path], asked: 
     """
     if asked.metric not in BOOTSTRAPS:
         raise ConfigError(f"--bootstrap resamples {' and '.join(BOOTSTRAPS)}, not {asked.metric}: type --metric map")
-    ranked = {label(row): {run.seed: run for run in row.runs if run.test} for row in block if row.rank}
+    ranked = {label(row): {run.repeat: run for run in row.runs if run.test} for row in block if row.rank}
     baseline = ranked.pop(asked.baseline, {})
-    having = {seed: [runs[seed] for runs in ranked.values() if seed in runs] for seed in baseline}
+    having = {repeat: [runs[repeat] for runs in ranked.values() if repeat in runs] for repeat in baseline}
     if not any(having.values()):
         return ""
-    seed = min(having, key=lambda seed: (-len(having[seed]), seed))
+    repeat = min(having, key=lambda repeat: (-len(having[repeat]), repeat))
+    seed, fold = repeat
     name, resample = BOOTSTRAPS[asked.metric]
-    base = _scores(baseline[seed], folders)
+    base = _scores(baseline[repeat], folders)
     found: dict[str, Bootstrap] = {}
     for row_label, runs in ranked.items():
-        mine = _scores(runs[seed], folders) if seed in runs else {}
+        mine = _scores(runs[repeat], folders) if repeat in runs else {}
         if mine and np.array_equal(mine["targets"], base["targets"]):
             found[row_label] = resample(mine[name], base["targets"], base.get("mask"), other=base[name])
     if not found:
@@ -43,11 +44,12 @@ def over_test_samples(block: Sequence[Row], folders: Mapping[str, Path], asked: 
     first = next(iter(found.values()))
     texts = [f"{one} {number(b.value, sign=True)} ({span((b.low, b.high))})" for one, b in found.items()]
     left = [one for one in ranked if one not in found]
+    where = f", fold {fold}" if fold >= 0 else ""
     without = f" Left out, for lack of this seed on these samples: {', '.join(left)}." if left else ""
     return (
-        f"Over test samples (paired bootstrap of the {figure_name(asked.metric)} of seed {seed}, {first.resamples} "
-        f"resamples), against {asked.baseline}: {'; '.join(texts)}. That is about other samples for these trained "
-        f"weights, not about training again.{without}"
+        f"Over test samples (paired bootstrap of the {figure_name(asked.metric)} of seed {seed}{where}, "
+        f"{first.resamples} resamples), against {asked.baseline}: {'; '.join(texts)}. That is about other samples for "
+        f"these trained weights, not about training again.{without}"
     )
 
 

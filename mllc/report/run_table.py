@@ -28,7 +28,8 @@ def run_table(result: RunResult, width: int = 100, color: bool = False) -> str:
     """What `mllc train` shows at the end; no line is longer than `width` (at least 30 columns)."""
     width = max(width, 30)
     split, figures = ("test", result.test) if result.test else ("val", result.val)
-    head = (f"{result.name} on {result.dataset}, seed {result.seed}: {_state(result)}", "bold")
+    fold = "" if result.fold is None else f", fold {result.fold} of {result.shared.get('split.folds')}"
+    head = (f"{result.name} on {result.dataset}, seed {result.seed}{fold}: {_state(result)}", "bold")
     if not figures:
         return to_text([head], width, color)
     baselines = result.baselines.get(split, {})
@@ -43,7 +44,8 @@ def run_table(result: RunResult, width: int = 100, color: bool = False) -> str:
         style=lambda line: "dim" if line[0] in BASELINES else "",
         section=lambda line: line[0] in BASELINES,
     )
-    below = [(_others(LONG[split], figures), "dim"), (_hamming(figures, baselines), ""), (verdict(result), "yellow")]
+    below = [(_others(LONG[split], figures), "dim"), (_never_true(result), "dim")]
+    below += [(_hamming(figures, baselines), ""), (verdict(result), "yellow")]
     data = (about_data(result.dataset, result.data, result.backbone), "dim")
     return to_text([head, data, ("", ""), table, ("", ""), *(part for part in below if part[0])], width, color)
 
@@ -113,6 +115,15 @@ def _hamming(figures: Metrics, baselines: dict[str, Metrics]) -> str:
     if own is None or nothing is None or own <= nothing:
         return ""
     return f"By its own rule its Hamming loss ({own:.5f}) is worse than that of predicting nothing ({nothing:.5f})."
+
+
+def _never_true(result: RunResult) -> str:
+    """How many labels cannot be learned, or not be chosen or scored by, for want of a positive."""
+    counts = {name: number for name, number in result.data.get("never_true", {}).items() if number}
+    if not counts:
+        return ""
+    where = ", ".join(f"{number} in {LONG.get(name, name)}" for name, number in counts.items())
+    return f"Of {counted(result.data['num_labels'], 'label')} without a positive: {where}"
 
 
 def _epochs(result: RunResult) -> str:

@@ -24,7 +24,7 @@ class Selected:
     block     what the compared groups have in common: data, backbone, monitor and the shared settings
     group     the keys of `by` with this group's values
     settings  what was chosen: loss, optimizer and every setting that is neither in `block` nor in `group`
-    runs      the runs of the chosen settings, one a seed, by seed
+    runs      the runs of the chosen settings, one a repeat (a seed, or a seed and a fold), by seed
     trials    every run of the group, the chosen ones among them
     tried     how many settings the group's trials had; of searches, how many trials they completed
     too_few   how many of them did not compete, because others have more seeds
@@ -134,10 +134,10 @@ class _Searches:
 
 
 def _choose(trials: list[RunResult], keys: Collection[str], searches: _Searches) -> Selected:
-    candidates: dict[str, dict[int, RunResult]] = {}
+    candidates: dict[str, dict[tuple[int, int], RunResult]] = {}
     competitors, studies, apart = searches.competing(trials)
-    for run in sorted(competitors, key=lambda run: (run.seed, run.test is None, run.run_id)):
-        candidates.setdefault(_canonical(_settings_of(run, keys)), {}).setdefault(run.seed, run)
+    for run in sorted(competitors, key=lambda run: (run.repeat, run.test is None, run.run_id)):
+        candidates.setdefault(_canonical(_settings_of(run, keys)), {}).setdefault(run.repeat, run)
     most = max(len(runs) for runs in candidates.values())
     competing = {text: list(runs.values()) for text, runs in candidates.items() if len(runs) == most}
     runs = competing[min(competing, key=lambda text: (*_rank(competing[text]), text))]

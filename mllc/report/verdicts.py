@@ -45,7 +45,7 @@ def judged(rows: Sequence[Row], asked: Question = Question()) -> list[Row]:
 
     def judge(row: Row) -> Row:
         name = label(row)
-        spread = interval(seed_values(row, asked.metric))
+        spread = interval(seed_values(row, asked.metric), overlap=overlap(row))
         return replace(row, rank=places.get(name), interval=spread, difference=found.get(name))
 
     return [judge(row) if row.runs else row for row in rows]
@@ -81,6 +81,12 @@ def seed_of(run: RunResult) -> Seed:
     return run.seed, run.data.get("split")
 
 
+def overlap(row: Row) -> float:
+    """Test samples over training samples, where a row's repeats share training samples by design: of folds."""
+    folds = row.block.get("split.folds")
+    return 1 / (folds - 1) if isinstance(folds, int) and folds > 1 else 0.0
+
+
 def worst(metric: str) -> float:
     """The value that a run without any counts for."""
     return 1.0 if lower_is_better(metric) else 0.0
@@ -98,7 +104,8 @@ def _compared(pairs: Mapping[Key, tuple[Row, Row]], asked: Question) -> dict[Key
         seeds = sorted(one.keys() & other.keys(), key=str)
         if seeds and "test" in (row.split for row in rows):
             shared[key] = [one[seed] for seed in seeds], [other[seed] for seed in seeds]
-    return paired(shared, region=asked.region, lower_is_better=lower_is_better(asked.metric))
+    shares = max((overlap(row) for rows in pairs.values() for row in rows), default=0.0)
+    return paired(shared, region=asked.region, lower_is_better=lower_is_better(asked.metric), overlap=shares)
 
 
 def _hopeless(row: Row) -> bool:
