@@ -218,6 +218,7 @@ def test_what_a_run_folder_holds(tmp_path):
         "per_label.csv",
         "result.json",
         "scores.safetensors",
+        "split.csv",
     ]
     found = {key: value.numpy() for key, value in load_file(folder / "scores.safetensors").items()}
     labels = found["targets"].any(0)
