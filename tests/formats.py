@@ -154,6 +154,20 @@ def voc(folder: Path) -> Made:
     return Made(("dataset=voc", f"dataset.root={folder}"), lists / "test.txt", folder)
 
 
+def yolo(folder: Path) -> Made:
+    """With a data.yaml; empty images have a label file by turns."""
+    for split, samples in (("train", 24), ("test", 8)):
+        write_images(folder / "images" / split, [f"{number:03}.png" for number in range(samples)])
+        (folder / "labels" / split).mkdir(parents=True)
+        for number in range(samples):
+            lines = [f"{label} 0.5 0.5 0.2 0.25\n" for label in true_labels(number)]
+            if lines or number % 2:
+                (folder / "labels" / split / f"{number:03}.txt").write_text("".join(lines))
+    names = "".join(f"  {number}: {name}\n" for number, name in enumerate(LABELS))
+    (folder / "data.yaml").write_text(f"train: images/train\ntest: images/test\nnames:\n{names}")
+    return Made(("dataset=yolo", f"dataset.root={folder}"), folder / "images" / "test", folder)
+
+
 FORMATS: dict[str, Callable[[Path], Made]] = {
     "arff": arff,
     "celeba": celeba,
@@ -161,5 +175,6 @@ FORMATS: dict[str, Callable[[Path], Made]] = {
     "deepfashion": deepfashion,
     "images": images,
     "voc": voc,
+    "yolo": yolo,
 }
 """By the name of the YAML in conf/dataset."""
