@@ -77,8 +77,10 @@ def images(folder: Path) -> Made:
         write_images(folder, names)
         rows = [f"{name},{'|'.join(LABELS[i] for i in true_labels(number))}" for number, name in enumerate(names)]
         (folder / f"{split}.csv").write_text("\n".join(["image,labels", *rows]) + "\n")
+    (folder / "names.txt").write_text("\n".join(LABELS) + "\n")
     settings = (f"dataset.root={folder}", f"dataset.train={folder}/train.csv", f"dataset.test={folder}/test.csv")
-    return Made(("dataset=images", *settings), folder / "test.csv", folder)
+    names_file = f"dataset.vocabulary={folder}/names.txt"
+    return Made(("dataset=images", *settings, names_file), folder / "test.csv", folder)
 
 
 def celeba(folder: Path) -> Made:
@@ -168,12 +170,27 @@ def yolo(folder: Path) -> Made:
     return Made(("dataset=yolo", f"dataset.root={folder}"), folder / "images" / "test", folder)
 
 
+def path_labels(folder: Path) -> Made:
+    (folder / "names.txt").write_text("\n".join(LABELS) + "\n")
+    for split, samples in (("train", 24), ("test", 8)):
+        names = [f"{split}/image {i}.png" for i in range(samples)]
+        write_images(folder, names)
+        true = [true_labels(number) for number in range(samples)]
+        values = [" ".join(str(int(i in labels)) for i in range(len(LABELS))) for labels in true]
+        lines = [f"{name} {row}" for name, row in zip(names, values, strict=True)]
+        (folder / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    settings = (f"dataset.root={folder}", f"dataset.train={folder}/train.txt", f"dataset.test={folder}/test.txt")
+    names_file = f"dataset.vocabulary={folder}/names.txt"
+    return Made(("dataset=path_labels", *settings, names_file), folder / "test.txt", folder)
+
+
 FORMATS: dict[str, Callable[[Path], Made]] = {
     "arff": arff,
     "celeba": celeba,
     "coco": coco,
     "deepfashion": deepfashion,
     "images": images,
+    "path_labels": path_labels,
     "voc": voc,
     "yolo": yolo,
 }

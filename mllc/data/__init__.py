@@ -5,11 +5,14 @@ user names, without need of labels, a chunk at a time, in the form that `encodin
 `settings` are those of the data set in the run's config.
 
 digits synthetic arff images     the readers; conf/dataset/NAME.yaml holds their settings and defaults
+path_labels                      likewise, of images listed with a 0 or 1 for each label
 celeba deepfashion               likewise; attribute_lists: what the two share
 coco voc yolo                    likewise, of objects in images
 arff_header arff_rows            the two parts of an ARFF file
 coco_json voc_xml objects        a COCO file; a VOC annotation; from the objects in an image to its labels
 yolo_yaml yolo_labels            a YOLO data.yaml; the label file of an image
+tables label_columns             tables that list samples, row by row; which of their columns hold labels
+label_cells label_spelling       the ways to spell labels; which one a table uses
 image_list image_dataset         images: what a format's lists become; a data set made of them
 image_samples                    new images for a trained model: a file, a folder, a list
 image_cache                      images decoded once, kept on disk as uint8

@@ -74,6 +74,8 @@ def read_vocabulary(file: Path) -> list[str]:
     with file.open(encoding=encoding(file)) as stream:
         for number, line in enumerate(stream, 1):
             name = line.strip()
+            if "\0" in name:
+                raise DataError(f"{file}, line {number}: bytes of zero: no text; save it as UTF-8")
             if name in names:
                 raise DataError(f"{file}, line {number}: label {name!r} occurs already in line {names[name]}")
             if name:

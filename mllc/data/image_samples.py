@@ -127,7 +127,7 @@ def _in_list(file: Path, root: Path) -> Iterator[Entry]:
         for number, line in enumerate(lines, 1):
             image, place = line.strip(), f"{file}, line {number}"
             if "\0" in image:
-                raise DataError(f"{place}: the line holds bytes of zero; if the file is UTF-16, save it as UTF-8")
+                raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
             if image:
                 empty = False
                 # The user names the list, so that images elsewhere may be named by their whole paths.

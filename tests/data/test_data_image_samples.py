@@ -119,8 +119,8 @@ def test_a_chunk_of_bad_images_only_is_left_out(folder):
         (b"../x.png\n", r"line 1: '\.\./x\.png' leads out of"),
         (b"gone.png\n", r"line 1: gone\.png: there is no such file in "),
         (b"/etc/passwd\n", "line 1: /etc/passwd: not an image"),
-        ("new/a.jpg\n".encode("utf-16"), "line 1: .*holds bytes of zero.*UTF-16"),
-        ("new/a.jpg\n".encode("utf-16-le"), "line 1: .*holds bytes of zero.*UTF-16"),
+        ("new/a.jpg\n".encode("utf-16"), "line 1: .*bytes of zero.*UTF-16"),
+        ("new/a.jpg\n".encode("utf-16-le"), "line 1: .*bytes of zero.*UTF-16"),
         (b"new/\xe9.png\n", "line 1: new/é.png: there is no such file"),
     ],
 )
