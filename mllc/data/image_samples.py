@@ -49,7 +49,7 @@ def image_samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str
     file = existing_file(path, "INPUT")
     if file.suffix.lower() == ".txt":
         root = listed_root(file, settings)
-        return entry_samples(_in_list(file, root), root, settings, encoding)
+        return entry_samples(some(_in_list(file, root), file), root, settings, encoding)
     return entry_samples([Entry(file.name, (), str(file.parent))], file.parent, settings, encoding)
 
 
@@ -87,6 +87,15 @@ def entry_samples(
         _log.warning("%s skipped; the first: %s", counted(skipped, "image"), first)
 
 
+def some(entries: Iterable[Entry], file: Path) -> Iterator[Entry]:
+    """The entries of a list as they come; DataError, at its end, for one that names no image."""
+    entry = None
+    for entry in entries:
+        yield entry
+    if entry is None:
+        raise DataError(f"{file}: it lists no images")
+
+
 def _image(file: Path, size: int) -> Tensor | str:
     """The pixels, or why there are none."""
     try:
@@ -122,15 +131,11 @@ def _in_folder(folder: Path) -> Iterator[Entry]:
 
 
 def _in_list(file: Path, root: Path) -> Iterator[Entry]:
-    empty = True
     with file.open(encoding=text_encoding(file)) as lines:
         for number, line in enumerate(lines, 1):
             image, place = line.strip(), f"{file}, line {number}"
             if "\0" in image:
                 raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
             if image:
-                empty = False
                 # The user names the list, so that images elsewhere may be named by their whole paths.
                 yield Entry(image if os.path.isabs(image) else inside(image, root, place), (), place)
-    if empty:
-        raise DataError(f"{file}: it lists no images")

@@ -8,7 +8,7 @@ from mllc.data.files import encoding as text_encoding
 from mllc.data.files import encoding_notes, existing_file
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, read_vocabulary, require_entries
-from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images
+from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images, some
 from mllc.data.label_cells import How, Spelling, labels_of
 from mllc.data.label_columns import check_spelling, label_columns_of, require_same_names
 from mllc.data.label_spelling import require_known, separator_notes, spelling_of
@@ -95,7 +95,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     table, root = open_table(existing_file(path, "INPUT")), listed_root(path, settings)
     require_column(table, column, "dataset.image_column")
     entries = (Entry(_image(cells[0], root, place), (), place) for place, cells in rows(table, [column]))
-    return entry_samples(entries, root, settings, encoding)
+    return entry_samples(some(entries, path), root, settings, encoding)
 
 
 def _is_table(path: Path, column: str) -> bool:

@@ -8,7 +8,7 @@ from mllc.data.files import encoding as text_encoding
 from mllc.data.files import encoding_notes, existing_file
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, read_vocabulary, require_entries
-from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images
+from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images, some
 from mllc.errors import DataError
 from mllc.types import Dataset, Samples
 from mllc.wording import counted
@@ -74,7 +74,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     file = existing_file(path, "INPUT")
     root = listed_root(file, settings)
     entries = (Entry(inside(line.image, root, line.place), (), line.place) for line in _lines(file))
-    return entry_samples(entries, root, settings, encoding)
+    return entry_samples(some(entries, file), root, settings, encoding)
 
 
 class _Line(NamedTuple):
@@ -86,8 +86,7 @@ class _Line(NamedTuple):
 
 
 def _lines(file: Path) -> Iterator[_Line]:
-    """Lines with something in them; DataError for a file without."""
-    empty = True
+    """The lines with something in them."""
     with file.open(encoding=text_encoding(file)) as stream:
         for number, text in enumerate(stream, 1):
             words, place = text.split(), f"{file}, line {number}"
@@ -95,18 +94,18 @@ def _lines(file: Path) -> Iterator[_Line]:
                 continue
             if "\0" in text:
                 raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
-            empty, count = False, 0
+            count = 0
             while count < len(words) - 1 and words[-1 - count] in _VALUES:
                 count += 1
             image, *values = text.strip().rsplit(maxsplit=count)
             yield _Line(image, values, place)
-    if empty:
-        raise DataError(f"{file}: it lists no images")
 
 
 def _numbered(file: Path) -> list[str]:
     """A name for each value of the first line."""
-    first = next(_lines(file))
+    first = next(_lines(file), None)
+    if first is None:
+        raise DataError(f"{file}: it lists no images")
     if not first.values:
         raise DataError(f"{first.place}: {first.image[-60:]!r} does not end in a 0 or 1 (or -1 or 1) for each label")
     return [f"label{index}" for index in range(len(first.values))]
