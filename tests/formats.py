@@ -71,6 +71,35 @@ def arff(folder: Path) -> Made:
     return Made(("dataset=arff", *settings), test, folder)
 
 
+def svmlight_rows(samples: int, seed: int, base: int) -> list[str]:
+    """`label,label index:value ...`, features numbered from `base`."""
+    return [
+        f"{','.join(map(str, true_labels(number)))} "
+        + " ".join(f"{i}:{value:.4f}" for i, value in enumerate(row, base) if value)
+        for number, row in enumerate(vectors(samples, seed))
+    ]
+
+
+def libsvm(folder: Path) -> Made:
+    for split, samples, seed in (("train", 60, 0), ("test", 20, 1)):
+        (folder / f"{split}.svm").write_text("\n".join(svmlight_rows(samples, seed, 1)) + "\n")
+    (folder / "names.txt").write_text("\n".join(LABELS) + "\n")
+    train, test, names = (folder / name for name in ("train.svm", "test.svm", "names.txt"))
+    settings = (f"dataset.train={train}", f"dataset.test={test}", f"dataset.vocabulary={names}")
+    return Made(("dataset=libsvm", *settings), test, folder)
+
+
+def extreme(folder: Path) -> Made:
+    """The training split as a pair of files, the test split as one."""
+    rows = [row.partition(" ") for row in svmlight_rows(60, 0, 0)]
+    (folder / "trn_X_Xf.txt").write_text("\n".join(["60 6", *(row[2] for row in rows)]) + "\n")
+    true = [" ".join(f"{label}:1" for label in row[0].split(",") if label) for row in rows]
+    (folder / "trn_X_Y.txt").write_text("\n".join([f"60 {len(LABELS)}", *true]) + "\n")
+    (folder / "test.txt").write_text("\n".join([f"20 6 {len(LABELS)}", *svmlight_rows(20, 1, 0)]) + "\n")
+    train, test = folder / "trn_X_Xf.txt", folder / "test.txt"
+    return Made(("dataset=extreme", f"dataset.train={train}", f"dataset.test={test}"), test, folder)
+
+
 def images(folder: Path) -> Made:
     for split, samples in (("train", 24), ("test", 8)):
         names = [f"{split}/{i}.png" for i in range(samples)]
@@ -189,8 +218,10 @@ FORMATS: dict[str, Callable[[Path], Made]] = {
     "celeba": celeba,
     "coco": coco,
     "deepfashion": deepfashion,
+    "extreme": extreme,
     "images": images,
     "path_labels": path_labels,
+    "libsvm": libsvm,
     "voc": voc,
     "yolo": yolo,
 }

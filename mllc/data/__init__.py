@@ -6,9 +6,12 @@ user names, without need of labels, a chunk at a time, in the form that `encodin
 
 digits synthetic arff images     the readers; conf/dataset/NAME.yaml holds their settings and defaults
 path_labels                      likewise, of images listed with a 0 or 1 for each label
+libsvm extreme                   likewise, of sparse text
 celeba deepfashion               likewise; attribute_lists: what the two share
 coco voc yolo                    likewise, of objects in images
 arff_header arff_rows            the two parts of an ARFF file
+svmlight svmlight_table          lines of `label,label index:value ...`; whole files of them as sparse arrays
+decimal_text                     many numbers in text parsed at once
 coco_json voc_xml objects        a COCO file; a VOC annotation; from the objects in an image to its labels
 yolo_yaml yolo_labels            a YOLO data.yaml; the label file of an image
 tables label_columns             tables that list samples, row by row; which of their columns hold labels

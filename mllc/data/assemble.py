@@ -8,7 +8,7 @@ import torch
 
 from mllc.data.fingerprint import fingerprint
 from mllc.errors import DataError
-from mllc.types import Dataset, Split
+from mllc.types import Dataset, Rows, Split
 from mllc.wording import listed
 
 
@@ -39,7 +39,7 @@ def assemble(
     return Dataset(
         kind=kind,
         label_names=names,
-        input_shape=tuple(train.inputs[torch.tensor([0])].shape[1:]),
+        input_shape=_shape(train.inputs),
         train=train,
         val=val,
         test=test,
@@ -48,3 +48,9 @@ def assemble(
         encoding=encoding or {},
         skipped=skipped or {},
     )
+
+
+def _shape(rows: Rows) -> tuple[int, ...]:
+    """That of one sample; of rows that do not say theirs the first is looked at."""
+    shape = getattr(rows, "shape", None) or rows[torch.tensor([0])].shape
+    return tuple(shape[1:])
