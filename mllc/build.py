@@ -106,7 +106,7 @@ class Shared:
 def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     """Reads and splits the data, builds the backbone and freezes its front; nothing here depends on the loss."""
     device = pick_device(conf["device"])
-    dataset, seed = conf["dataset"], conf["seed"]
+    dataset, seed = _sized(conf["dataset"], conf["backbone"]), conf["seed"]
     name = dataset["name"]
     loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
     data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
@@ -160,6 +160,15 @@ def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, st
         if source and node["_target_"].partition(".")[0] not in ("mllc", "torch", "torchvision"):
             found[f"{group}._target_"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return found
+
+
+def _sized(dataset: Config, backbone: Config) -> Config:
+    """A data set's settings with the size of its images as a number, which a reader is always given."""
+    if dataset.get("size") != "auto":
+        return dataset
+    from mllc.models.published import image_size
+
+    return dataset | {"size": image_size(backbone)}
 
 
 @lru_cache(maxsize=1)

@@ -61,8 +61,10 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
         shared.feed.keep_bytes = 0
         sizes = ", ".join(f"{len(shared.data.split(name))} {name}" for name in ("train", "val", "test"))
         labels = counted(len(shared.data.label_names), "label")
+        pixels = " x ".join(map(str, shared.data.input_shape[1:]))
+        shape = f" of {pixels} pixels" if pixels else ""
         yield (
-            f"{shared.feed.name}, seed {shared.feed.seed}: {sizes} samples, {labels}, "
+            f"{shared.feed.name}, seed {shared.feed.seed}: {sizes} samples{shape}, {labels}, "
             f"{shared.statistics.mean_cardinality:.2f} true a sample"
         )
         yield from (f"  {note}" for note in shared.data.notes)

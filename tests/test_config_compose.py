@@ -34,7 +34,7 @@ def test_every_group_is_found():
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_yaml_composes(group, name):
     conf = config.compose(overrides_for(group, name))
-    assert conf[group]["name"] == name
+    assert catalogue.choice(conf[group]) == name
     assert callable(config.target(conf[group]))
     assert conf == json.loads(json.dumps(conf))
     assert conf == yaml.safe_load(yaml.safe_dump(conf)), "a run folder's config.yaml reads back as it was"
@@ -213,3 +213,19 @@ def test_the_schema_of_the_top_level(tmp_path, change, message):
 def test_defaults_of_the_catalogue_are_hydras():
     conf = config.compose([])
     assert {group: conf[group]["name"] for group in GROUPS} == catalogue.defaults()
+
+
+def test_a_yaml_that_has_a_name_of_its_own_lets_it_be_set():
+    plain = config.compose(["dataset=synthetic", "backbone=mlp"])
+    named = config.compose(["backbone=torchvision", "backbone.name=convnext_tiny"])
+    assert plain["backbone"]["name"] == "mlp"
+    assert named["backbone"]["name"] == "convnext_tiny"
+    assert catalogue.choice(named["backbone"]) == "torchvision"
+    assert config.flat(named)["backbone"] == "convnext_tiny"
+    both = config.expand(["backbone=torchvision", "backbone.name=swin_t,resnet18", "backbone.freeze=2,layer3"])
+    assert [(conf["backbone"]["name"], conf["backbone"]["freeze"]) for conf in both] == [
+        ("swin_t", 2),
+        ("swin_t", "layer3"),
+        ("resnet18", 2),
+        ("resnet18", "layer3"),
+    ]

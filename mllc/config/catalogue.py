@@ -1,7 +1,7 @@
 """What conf/ offers: groups, choices, what their YAMLs say of themselves. Reads folders and YAML only: it is quick."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,11 @@ def settings(group: str, name: str, config_dir: Path | None = None) -> dict[str,
             except ConfigError as error:
                 raise ConfigError(f"{shown(file)}: {error}") from None
     return merged | own
+
+
+def choice(node: Mapping[str, Any]) -> str:
+    """The choice that a group's part of a config comes from, which a YAML's own setting `name` may hide."""
+    return node.get("_choice_") or node["name"]
 
 
 def config_file(config_dir: Path | None = None) -> Path:

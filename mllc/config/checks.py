@@ -63,9 +63,12 @@ def check_value(config: dict[str, Any], key: str, value: Any, text: str) -> Any:
         raise ConfigError(f"{key}={REQUIRED}: it needs a value: type {key}=...")
     choice = allowed(config, key) or settings.allowed_by(catalogue.lookup(config, key))
     try:
-        if isinstance(value, int | float) and "text" in choice:
-            return settings.fit(text, choice)
-        return settings.fit(value, choice)
+        try:
+            return settings.fit(value, choice)
+        except NotAllowed:
+            if isinstance(value, int | float) and "text" in choice:
+                return settings.fit(text, choice)
+            raise
     except NotAllowed as error:
         hint = did_you_mean(text, settings.words(choice))
         raise ConfigError(f"{key}={text} is not allowed: type {error}{hint}") from None
@@ -79,8 +82,8 @@ def unknown_key(key: str, config: dict[str, Any], config_dir: Path | None) -> st
         inside = [name for name in known if name.startswith(f"{key}.")]
         hint = f"; type one of {', '.join(inside)}." if inside else did_you_mean(key, known)
         return f"'{key}' is neither a group nor a setting{hint} The groups are {', '.join(GROUPS)}"
-    name = config[group]["name"]
-    own = [own for own in catalogue.keys(config[group]) if own != "name"]
+    name = catalogue.choice(config[group])
+    own = [own for own in catalogue.keys(config[group]) if own != "name" or "_choice_" in config[group]]
     others = [other for other in catalogue.choices(group, config_dir) if other != name]
     others = [other for other in others if setting in catalogue.keys(catalogue.settings(group, other, config_dir))]
     hint = f"; it belongs to {group}={listed(others, 4, quote=str)}." if others else did_you_mean(setting, own)
@@ -116,7 +119,7 @@ def check_config(config: dict[str, Any], config_dir: Path | None = None) -> dict
         if group not in GROUPS and key not in ALLOWED:
             raise ConfigError(f"config.yaml: '{key}' is not a setting{did_you_mean(key, ALLOWED)}")
         if value == REQUIRED:
-            what = f"{group}={config[group]['name']}" if group in GROUPS else "config.yaml"
+            what = f"{group}={catalogue.choice(config[group])}" if group in GROUPS else "config.yaml"
             raise ConfigError(f"{what} needs {key}: type {key}=...")
         catalogue.put(config, key, _check_resolved(config, key, value, config_dir))
     _check_combinations(config)
@@ -131,7 +134,7 @@ def _check_resolved(config: dict[str, Any], key: str, value: Any, config_dir: Pa
         return settings.fit(value, allowed(config, key) or "any")
     except NotAllowed as error:
         if setting and group in GROUPS:
-            file = catalogue.find(group, config[group]["name"], config_dir)
+            file = catalogue.find(group, catalogue.choice(config[group]), config_dir)
         else:
             file = catalogue.config_file(config_dir)
         raise ConfigError(f"{catalogue.shown(file)}: {key}={value} is not allowed: it must be {error}") from None
@@ -156,8 +159,8 @@ def _check_combinations(config: dict[str, Any]) -> None:
     data, backbone = ((config[group].get("traits") or {}).get("kind", "any") for group in ("dataset", "backbone"))
     if "any" not in (data, backbone) and data != backbone:
         raise ConfigError(
-            f"backbone={config['backbone']['name']} takes {backbone}, but dataset={config['dataset']['name']} "
-            f"holds {data}; leave the backbone out, or see: mllc list backbones"
+            f"backbone={catalogue.choice(config['backbone'])} takes {backbone}, but "
+            f"dataset={config['dataset']['name']} holds {data}; leave the backbone out, or see: mllc list backbones"
         )
 
 

@@ -115,7 +115,8 @@ class Composer:
     def setting(self, config: Config, text: str) -> str:
         """The key of an override, if `config` has it."""
         key = key_of(text)
-        if key not in set(catalogue.keys(config)) - {f"{group}.name" for group in GROUPS}:
+        chosen = {f"{group}.name" for group in GROUPS if "_choice_" not in config[group]}
+        if key not in set(catalogue.keys(config)) - chosen:
             raise UnknownKeyError(unknown_key(key, config, self.config_dir))
         return key
 
@@ -219,7 +220,8 @@ class Composer:
             if not isinstance(config.get(group), dict) or "_target_" not in config[group]:
                 file = catalogue.shown(catalogue.find(group, chosen[group], self.config_dir))
                 raise ConfigError(f"{file}: it needs a line `_target_: package.module.function`")
-            config[group] = {"name": name} | config[group]
+            own_name = {"_choice_": name} if "name" in config[group] else {}
+            config[group] = own_name | {"name": name} | config[group]
         wanted = (config["dataset"].get("traits") or {}).get("backbone")
         if wanted and "backbone" not in dict(groups) and wanted != names["backbone"]:
             return self._base((*groups, ("backbone", wanted)))

@@ -29,7 +29,7 @@ def declared(config: Mapping[str, Any], config_dir: Path | None = None) -> dict[
             for name, spec in search.items():
                 found[f"{group}.{name}"] = _declared(node, name, spec)
         except NotAllowed as error:
-            file = catalogue.shown(catalogue.find(group, str(node["name"]), config_dir))
+            file = catalogue.shown(catalogue.find(group, catalogue.choice(node), config_dir))
             raise ConfigError(
                 f"{file}: traits.search: {search} is not allowed: it must be {error}; such as "
                 "{gamma: {low: 0.1, high: 10.0, log: true}, average: {choices: [label, sample]}}"

@@ -45,7 +45,8 @@ def build(
     ConfigError for a setting that the target does not take, and for one that it needs and does not get.
     """
     function = target(node, allow=allow)
-    settings = {key: value for key, value in node.items() if key not in ("name", "traits", *reserved)}
+    not_passed = {"traits", *reserved} | (set() if "_choice_" in node else {"name"})
+    settings = {key: value for key, value in node.items() if key not in not_passed}
     settings = {key: value for key, value in settings.items() if not key.startswith("_")}
     signature = inspect.signature(function)
     named = [name for name, parameter in signature.parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import nn
@@ -11,7 +12,7 @@ from mllc.models.backbone import Backbone
 
 
 def mlp(input_shape: tuple[int, ...], *, hidden: Sequence[int], dropout: float) -> Backbone:
-    """Hidden layers of the widths `hidden`, each Linear, ReLU, Dropout(dropout).
+    """Hidden layers of the widths `hidden`, called hidden1, hidden2, ..., each Linear, ReLU, Dropout(dropout).
 
     >>> mlp((10,), hidden=[32, 16], dropout=0.1).num_features
     16
@@ -21,7 +22,7 @@ def mlp(input_shape: tuple[int, ...], *, hidden: Sequence[int], dropout: float) 
     if not 0 <= dropout < 1:
         raise ModelError(f"backbone.dropout={dropout}: a share from 0 up to, not including, 1")
     widths = [math.prod(input_shape), *hidden]
-    stages: list[nn.Module] = [nn.Flatten()]
-    for fan_in, fan_out in itertools.pairwise(widths):
-        stages.append(nn.Sequential(nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout)))
-    return Backbone(nn.Sequential(*stages), hidden[-1])
+    stages: dict[str, nn.Module] = {"flatten": nn.Flatten()}
+    for number, (fan_in, fan_out) in enumerate(itertools.pairwise(widths), 1):
+        stages[f"hidden{number}"] = nn.Sequential(nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout))
+    return Backbone(nn.Sequential(OrderedDict(stages)), hidden[-1])

@@ -1,5 +1,7 @@
 """A small network for sheets of cells: one convolution that sees exactly one cell at a time."""
 
+from collections import OrderedDict
+
 from torch import nn
 
 from mllc.errors import ModelError
@@ -20,9 +22,10 @@ def patch(input_shape: tuple[int, ...], *, patch: int, width: int, bottleneck: i
         raise ModelError(f"backbone.patch={patch} does not divide the image size {height} x {breadth}")
     if min(width, bottleneck) < 1 or not 0 <= dropout < 1:
         raise ModelError(f"backbone.width={width}, bottleneck={bottleneck}: at least 1; dropout={dropout}: in [0, 1)")
-    stages = nn.Sequential(
-        nn.Sequential(nn.Conv2d(channels, width, patch, stride=patch, bias=False), nn.BatchNorm2d(width), nn.ReLU()),
-        nn.Sequential(nn.Conv2d(width, bottleneck, 1, bias=False), nn.BatchNorm2d(bottleneck), nn.ReLU()),
-        nn.Sequential(nn.Flatten(), nn.Dropout(dropout)),
-    )
-    return Backbone(stages, bottleneck * (height // patch) * (breadth // patch))
+    cells = nn.Conv2d(channels, width, patch, stride=patch, bias=False)
+    stages = {
+        "cells": nn.Sequential(cells, nn.BatchNorm2d(width), nn.ReLU()),
+        "bottleneck": nn.Sequential(nn.Conv2d(width, bottleneck, 1, bias=False), nn.BatchNorm2d(bottleneck), nn.ReLU()),
+        "flatten": nn.Sequential(nn.Flatten(), nn.Dropout(dropout)),
+    }
+    return Backbone(nn.Sequential(OrderedDict(stages)), bottleneck * (height // patch) * (breadth // patch))

@@ -1,33 +1,35 @@
-"""ResNet and VGG from torchvision, cut into the stages that `freeze` counts."""
+"""Every classification model of torchvision as a backbone, by its name there."""
 
-from collections.abc import Callable
+import inspect
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
 from torchvision import models
 
+from mllc.errors import ModelError
 from mllc.models.backbone import Backbone, require_images
+from mllc.models.cut import cut
+from mllc.models.published import published
 from mllc.models.weights import load_weights
-
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-"""Pixel statistics that torchvision's published weights were trained with."""
 
 
 class GreyToRGB(nn.Module):
     """Repeats the channel of grey images: (batch, 1 or 3, height, width) -> (batch, 3, height, width)."""
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         return images.expand(-1, 3, -1, -1)
 
 
 def resnet18(input_shape: tuple[int, ...], *, weights: str | None) -> Backbone:
     """ResNet-18 (He et al. 2016, arXiv:1512.03385) without its classifier; 512 features, 9 layers to freeze by."""
-    return _resnet("resnet18", models.resnet18, models.ResNet18_Weights, input_shape, weights)
+    return torchvision_model(input_shape, name="resnet18", weights=weights)
 
 
 def resnet50(input_shape: tuple[int, ...], *, weights: str | None) -> Backbone:
     """ResNet-50 (He et al. 2016, arXiv:1512.03385) without its classifier; 2048 features, 17 layers to freeze by."""
-    return _resnet("resnet50", models.resnet50, models.ResNet50_Weights, input_shape, weights)
+    return torchvision_model(input_shape, name="resnet50", weights=weights)
 
 
 def vgg19(input_shape: tuple[int, ...], *, weights: str | None) -> Backbone:
@@ -35,31 +37,58 @@ def vgg19(input_shape: tuple[int, ...], *, weights: str | None) -> Backbone:
 
     `freeze=2` trains its two fully connected layers, and the head as always.
     """
-    require_images("vgg19", input_shape, smallest=32)  # halved five times
-    model = models.vgg19()
-    load_weights(model, models.VGG19_Weights, weights)
-    stages: list[nn.Module] = [GreyToRGB()]
-    for layer in model.features.children():
-        if isinstance(layer, nn.Conv2d):
-            stages.append(nn.Sequential())
-        stages[-1].append(layer)  # type: ignore[operator]
-    stages.append(nn.Sequential(model.avgpool, nn.Flatten()))
-    fc1, relu1, dropout1, fc2, relu2, dropout2, _ = model.classifier.children()
-    stages += [nn.Sequential(fc1, relu1, dropout1), nn.Sequential(fc2, relu2, dropout2)]
-    return Backbone(nn.Sequential(*stages), 4096, **_IMAGENET)
+    return torchvision_model(input_shape, name="vgg19", weights=weights)
 
 
-def _resnet(
-    name: str, make: Callable[[], models.ResNet], published: Any, input_shape: tuple[int, ...], weights: str | None
-) -> Backbone:
-    require_images(name, input_shape)
-    model = make()
-    load_weights(model, published, weights)
-    blocks = [block for layer in (model.layer1, model.layer2, model.layer3, model.layer4) for block in layer]
-    stages = nn.Sequential(
-        GreyToRGB(),
-        nn.Sequential(model.conv1, model.bn1, model.relu, model.maxpool),
-        *blocks,
-        nn.Sequential(model.avgpool, nn.Flatten()),
-    )
-    return Backbone(stages, model.fc.in_features, **_IMAGENET)
+def torchvision_model(input_shape: tuple[int, ...], *, name: str, weights: str | None) -> Backbone:
+    """A classification model of torchvision without its last layer, in the stages that mllc.models.cut finds.
+
+    Its features are what its last layer sees; where that is a convolution (SqueezeNet), the mean over the positions.
+    Pixels are normalised as for the published weights, whichever are used. ModelError for an unknown name, and for
+    images that the model cannot take.
+    """
+    about = published(name)
+    channels = require_images(name, input_shape)
+    if channels not in (1, 3):
+        raise ModelError(f"backbone={name} takes images of 1 or 3 channels, and these have {channels}")
+    model = _untrained(name, as_published=weights is not None)
+    load_weights(model, about.weights, weights)
+    _require_fit(name, model, input_shape, about.size, about.smallest)
+    found = cut(model)
+    stages = nn.Sequential(GreyToRGB(), *found.stages)
+    if isinstance(model.get_submodule(found.classifier), nn.Conv2d):
+        stages.append(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    num_features = model.get_parameter(f"{found.classifier}.weight").shape[1]
+    return Backbone(stages, num_features, mean=about.mean, std=about.std)
+
+
+def _untrained(name: str, as_published: bool) -> nn.Module:
+    """The model with random weights, without the outputs that help only in training on ImageNet.
+
+    as_published  the weights to come expect the pixels as Inception's published ones do
+    """
+    builder = models.get_model_builder(name)
+    kind = {"googlenet": models.GoogLeNet, "inception_v3": models.Inception3}.get(name)
+    settings: dict[str, Any] = {}
+    if kind is not None:
+        known = inspect.signature(kind).parameters
+        asked = {"aux_logits": False, "init_weights": True, "transform_input": as_published}
+        settings = {key: value for key, value in asked.items() if key in known}
+    return builder(weights=None, **settings)
+
+
+def _require_fit(name: str, model: nn.Module, shape: tuple[int, ...], size: int, smallest: int) -> None:
+    """ModelError where images of `shape` cannot go through; tried with tensors that have no values, in no time."""
+    state = {key: value.to("meta") for key, value in model.state_dict().items()}
+    try:
+        with torch.no_grad():
+            functional_call(model.eval(), state, torch.empty(2, 3, *shape[1:], device="meta"))
+    except Exception as error:  # torch and torchvision say it in many ways
+        require_images(name, shape, smallest)
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"backbone={name} cannot take images of {shape[1]} x {shape[2]} pixels ({reason}); its own size is "
+            f"dataset.size={size}"
+        ) from None
+    finally:
+        model.train()

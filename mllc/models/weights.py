@@ -1,6 +1,7 @@
 """Initial weights of a torchvision model: none, the published ones, or a local file."""
 
 import hashlib
+import re
 import urllib.error
 from importlib.metadata import version
 from pathlib import Path
@@ -22,11 +23,12 @@ def load_weights(model: nn.Module, published: Any, weights: str | None) -> None:
     """
     if weights is None:
         return
-    state = _published(published) if weights == "DEFAULT" else _read(Path(weights))
+    state = _today(_published(published) if weights == "DEFAULT" else _read(Path(weights)))
     own = model.state_dict()
     classifier = {key for key in own if key.startswith(_last_layer(own))}
     fitting = {key: value for key, value in state.items() if key not in classifier}
     missing = sorted(own.keys() - fitting.keys() - classifier)
+    missing = [key for key in missing if not key.endswith(".num_batches_tracked")]  # which older files lack
     unknown = sorted(fitting.keys() - own.keys())
     shapes = sorted(key for key in fitting.keys() & own.keys() if fitting[key].shape != own[key].shape)
     if missing or unknown or shapes:
@@ -64,6 +66,13 @@ def weights_fingerprint(weights: str | None) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(_no_file(Path(weights), error)) from None
+
+
+def _today(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A published state dict under today's names, without the outputs that were used in training only."""
+    dense = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")  # DenseNet's, of 2017
+    named = {dense.sub(r"\1\2", key): value for key, value in state.items()}
+    return {key: value for key, value in named.items() if not key.startswith(("aux1.", "aux2.", "AuxLogits."))}
 
 
 def _published(published: Any) -> dict[str, Tensor]:

@@ -152,7 +152,7 @@ class TestWeights:
         state = models.resnet18(num_classes=7).state_dict()
         torch.save(state, tmp_path / "w.pth")
         found = resnet18((3, 32, 32), weights=str(tmp_path / "w.pth")).stages.state_dict()
-        assert torch.equal(found["1.0.weight"], state["conv1.weight"])
+        assert torch.equal(found["1.conv1.weight"], state["conv1.weight"])
 
     @pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 truncated"])
     def test_a_damaged_file(self, tmp_path, content):
