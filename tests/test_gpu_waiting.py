@@ -13,7 +13,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mllc import build
+from mllc import network
 from mllc.build import Shared, build_replica, share
 from mllc.evaluate import epoch_metrics
 from mllc.feed import Feed
@@ -115,7 +115,7 @@ def _fake_move(module, device=None, memory_format=None):
 def fake_gpu(monkeypatch):
     """Where a GPU is faked: tensors with a device and a shape but no values. Yields the device."""
     monkeypatch.setattr(nn.Module, "to", lambda module, device="cuda", **_: _fake_move(module, device))
-    monkeypatch.setattr(build, "copy", SimpleNamespace(deepcopy=lambda stages: stages))  # fake storage has no copy
+    monkeypatch.setattr(network, "copy", SimpleNamespace(deepcopy=lambda stages: stages))  # fake storage has no copy
     monkeypatch.setattr("mllc.feed.available_bytes", lambda _: 1 << 40)
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield torch.device("cuda", 0)
