@@ -123,6 +123,11 @@ def test_identity_leaves_out_places_paths_and_the_tracker():
     images = ["dataset=images", "dataset.root=/a", "dataset.train=/a/x.csv"]
     ways = [config.identity(config.compose([*images, f"dataset.cache={way}"])) for way in ("memory", "disk", "none")]
     assert ways[0] == ways[1] == ways[2]
+    got = [
+        config.identity(config.compose(["dataset=voc", "dataset.root=/a", *more]))
+        for more in ([], ["dataset.download=true"])
+    ]
+    assert got[0] == got[1]
     assert "traits" not in config.identity(here)["loss"]
     assert "tracker" not in config.identity(here)
     assert "traits" in here["loss"], "the config itself stays as it is"

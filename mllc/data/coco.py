@@ -67,6 +67,7 @@ def coco(
         below = _images_folder(files[split], folder, images_in[split], found.images.values(), f"dataset.{split}_images")
         lists[split] = _entries(files[split], folder, below, found, crowd)
         require_entries(lists[split], files[split])
+        notes += found.notes
         notes += doubt_notes(split, map(found.named, found.images), "crowd", crowd, "crowds")
     names = list(instances["train"].categories.values())
     return image_dataset(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mllc.errors import DataError
+from mllc.wording import counted
 
 ImageId = int | str
 Category = int
@@ -22,6 +23,7 @@ class Instances(NamedTuple):
     categories: dict[Category, str]
     images: dict[ImageId, str]
     objects: dict[ImageId, list[tuple[Category, bool]]]
+    notes: tuple[str, ...] = ()
 
     def named(self, image: ImageId) -> list[tuple[str, bool]]:
         """The objects of an image, their categories by name."""
@@ -29,7 +31,7 @@ class Instances(NamedTuple):
 
 
 _WANTED = frozenset(
-    ("images", "annotations", "categories", "id", "file_name", "name", "image_id", "category_id", "iscrowd")
+    ("images", "annotations", "categories", "id", "file_name", "coco_url", "name", "image_id", "category_id", "iscrowd")
 )
 
 
@@ -56,15 +58,24 @@ def read_instances(file: Path) -> Instances:
         if crowd not in (0, 1):
             raise DataError(f"{place}: iscrowd is {_shown(crowd)}; 0 or 1 is expected")
         objects.setdefault(image, []).append((category, bool(crowd)))  # type: ignore[arg-type]
-    return Instances(categories, images, objects)
+    without = sum("file_name" not in image for image in content["images"])
+    told = f"{file.name}: {counted(without, 'image')} without file_name, found by coco_url, as in LVIS, which has not "
+    told += "looked for every category in every image: what is not annotated counts as false"
+    return Instances(categories, images, objects, (told,) if without else ())
 
 
 def read_images(file: Path, content: dict[str, Any] | None = None) -> dict[ImageId, str]:
-    """Id -> file_name of the images of a file (or of its content), of which nothing else is looked at."""
+    """Id -> file_name of the images of a file (or of its content), of which nothing else is looked at.
+
+    LVIS has none, but a coco_url that ends in it (train2017/000000391895.jpg).
+    """
     images: dict[ImageId, str] = {}
     for place, image in _items(file, _parsed(file) if content is None else content, "images"):
         identifier = _new(place, _id(place, image, "id"), images)
-        images[identifier] = _text(place, image, "file_name")
+        if "file_name" not in image and "coco_url" in image:
+            images[identifier] = "/".join(_text(place, image, "coco_url").split("/")[-2:])
+        else:
+            images[identifier] = _text(place, image, "file_name")
     return images
 
 

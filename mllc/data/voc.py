@@ -90,11 +90,13 @@ def voc(
 
 
 def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
-    """New images: those of a list (`.txt`) below the VOC folder, by their names, or as `image_samples` finds them."""
+    """New images: those that a list (`.txt`) in root names as VOC does, or as `image_samples` finds them."""
     root = Path(settings["root"]).expanduser()
     if path.suffix.lower() == ".txt" and root.is_dir() and path.resolve().is_relative_to(root.resolve()):
         folder = voc_folder(root, settings.get("year"))
         lines = _names(existing_file(path, "INPUT"))
+        if not lines or Path(lines[0].name).suffix.lower() in IMAGE_SUFFIXES:
+            return image_samples(path, settings, encoding)
         entries = (Entry(_image(folder, root, line, ""), (), line.place) for line in lines)
         return entry_samples(entries, root, settings, encoding)
     if names_images(path):

@@ -123,6 +123,16 @@ def test_names_may_hold_the_folder(folder):
     assert changed(folder, named).train.ids == ("train2017/a.png",)
 
 
+def test_lvis_names_its_images_by_url(folder):
+    urls = {1: "train2017/a.png", 2: "val2017/d.png"}
+    images = [{"id": i, "coco_url": f"http://images.cocodataset.org/{url}"} for i, url in urls.items()]
+    write(folder / "lvis_v1_train.json", content({}, [annotation(1, 2, 17)]) | {"images": images})
+    data = read(folder, train=str(folder / "lvis_v1_train.json"))
+    assert data.train.ids == tuple(urls.values())
+    assert data.train.targets.tolist() == [[0, 0, 0], [0, 1, 0]]
+    assert data.notes[0].startswith("lvis_v1_train.json: 2 images without file_name, found by coco_url, as in LVIS")
+
+
 def edited(**changes):
     """TRAIN with `annotations__0__image_id=99` and the like changed."""
     copy = json.loads(json.dumps(TRAIN))

@@ -209,6 +209,12 @@ def test_samples_are_the_test_split_without_its_labels(folder):
     assert torch.equal(found.inputs, data.test.inputs[torch.arange(1)])
     (one,) = samples(folder / BASE / "JPEGImages" / "d.jpg", own, data.encoding)
     assert torch.equal(one.inputs, found.inputs)
+    (folder / "paths.txt").write_text(f"{BASE}/JPEGImages/d.jpg\n")
+    (listed,) = samples(folder / "paths.txt", own, data.encoding)
+    assert tuple(listed.ids) == data.test.ids
+    (folder / "paths.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"paths\.txt: it lists no images"):
+        list(samples(folder / "paths.txt", own, data.encoding))
     (every,) = samples(folder / BASE / "JPEGImages", own, data.encoding)
     assert every.ids == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
     with pytest.raises(DataError, match=r"INPUT=x\.csv: an image, a folder of images or a list \(\.txt\) is needed"):
