@@ -1,18 +1,24 @@
 """ARFF files of Mulan and MEKA: dense or sparse, one file a split."""
 
 import filecmp
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from mllc.data.arff_features import features
+from mllc.data.arff_features import Recipe, apply, features
 from mllc.data.arff_groups import group_names, group_place
-from mllc.data.arff_header import Header, read_header
+from mllc.data.arff_header import Attribute, Header, read_header
 from mllc.data.arff_labels import label_places, targets
 from mllc.data.arff_rows import Table, read_rows
 from mllc.data.assemble import assemble
-from mllc.data.files import encoding, encoding_notes, existing_file
+from mllc.data.files import encoding as text_encoding
+from mllc.data.files import encoding_notes, existing_file
+from mllc.data.rows import dense
 from mllc.errors import DataError
-from mllc.types import Dataset, Split
+from mllc.types import Dataset, Samples, Split
+from mllc.wording import listed
 
 
 def arff(
@@ -55,7 +61,7 @@ def arff(
     ]
     grouping = None if group is None else group_place(files["train"], attributes, places, group)
     left_out = {*places} if grouping is None else {*places, grouping}
-    inputs, told = features(tables, attributes, left_out, standardize)
+    inputs, recipe, told = features(tables, attributes, left_out, standardize)
     splits = {}
     for split, part in parts.items():
         known, mask = targets(part.file, part.table, attributes, places)
@@ -64,7 +70,54 @@ def arff(
         groups = None if grouping is None else group_names(part.file, part.table, attributes[grouping], grouping)
         splits[split] = Split(inputs[split], known, tuple(f"{split}:{row}" for row in range(len(known))), mask, groups)
         notes += encoding_notes(part.file, part.encoding)
-    return assemble("features", [attributes[place].name for place in places], notes=notes + told, **splits)
+    names = [attributes[place].name for place in places]
+    return assemble("features", names, notes=notes + told, encoding=asdict(recipe), **splits)
+
+
+def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
+    """The samples of a file as the features of the data set.
+
+    The features are found by name, and declared as in the training file; labels, row identifiers and groups may be
+    there or not, and are not looked at. Raises DataError, naming file and line, for what cannot be understood.
+    """
+    recipe, row = Recipe(**encoding), 0
+    file = existing_file(path, "INPUT")
+    with file.open(encoding=text_encoding(file)) as stream:
+        lines = enumerate(stream, 1)
+        attributes = read_header(file, lines).attributes
+        places = _places(file, attributes, recipe)
+        rows = ((number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("%"))
+        chunk = list(islice(rows, _AT_ONCE))
+        while chunk or not row:
+            table = read_rows(file, iter(chunk), attributes)
+            inputs = dense(apply(recipe, table.matrix[:, places])[0])
+            yield Samples([f"{file.name}:{row + number}" for number in range(len(inputs))], inputs)
+            row += len(inputs)
+            chunk = list(islice(rows, _AT_ONCE))
+
+
+_AT_ONCE = 1024
+
+
+def _places(file: Path, attributes: tuple[Attribute, ...], recipe: Recipe) -> list[int]:
+    """Where the features of the recipe are among the attributes of a new file."""
+    found = {attribute.name: place for place, attribute in enumerate(attributes)}
+    places = []
+    for name, values in recipe.attributes:
+        if name not in found:
+            raise DataError(f"{file}: attribute {name!r} is missing, which the model was trained on")
+        there = attributes[found[name]]
+        if (there.values is None) != (values is None) or list(there.values or ()) != list(values or ()):
+            raise DataError(
+                f"{file}, line {there.line}: attribute {there}, but the model was trained on "
+                f"{Attribute(name, None if values is None else tuple(values), 0)}"
+            )
+        places.append(found.pop(name))
+    strange = [name for name in found if name not in recipe.others]
+    if strange:
+        line = attributes[found[strange[0]]].line
+        raise DataError(f"{file}, line {line}: the model was not trained on these attributes: {listed(strange)}")
+    return places
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +133,7 @@ def _given(train: str, val: str | None, test: str | None) -> dict[str, str]:
 
 
 def _read(file: Path) -> _Part:
-    name = encoding(file)
+    name = text_encoding(file)
     with file.open(encoding=name) as stream:
         lines = enumerate(stream, 1)
         header = read_header(file, lines)

@@ -1,6 +1,10 @@
 """ARFF: dense and sparse files, where the labels are, features as numbers, every refusal by file and line."""
 
+import contextlib
 import csv
+import json
+import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mllc.data.arff import arff
+from mllc.data.arff import arff, samples
 from mllc.data.arff_header import split_values, unescape
-from mllc.data.rows import Sparse
-from mllc.errors import DataError
+from mllc.data.rows import Sparse, dense
+from mllc.errors import DataError, MllcError
 
 HEADER = """% a comment
 @RELATION 'Music: -C -2 -split-number 2'
@@ -167,6 +171,78 @@ def test_files_stay_sparse_until_the_feed(write):
     dense = arff(train=write(HEADER + DENSE), standardize=False)
     index = torch.tensor([2, 0, 2])
     assert torch.equal(sparse.train.inputs[index], dense.train.inputs[index])
+
+
+def read_samples(path, encoding):
+    parts = list(samples(Path(path), {}, json.loads(json.dumps(encoding))))
+    return [name for part in parts for name in part.ids], torch.cat([part.inputs for part in parts])
+
+
+IDS = "@attribute id {" + ",".join(f"p{i}" for i in range(20)) + "}\n"
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("rows", [DENSE, SPARSE])
+def test_new_samples_are_those_of_the_test_split(write, rows, standardize):
+    train = write(HEADER + rows)
+    test = write(HEADER + "3,major,yes,1,0\n?,?,?,0,1\n% said\n\n{0 2, 1 'two words'}\n", "test.arff")
+    data = arff(train=train, test=test, standardize=standardize)
+    ids, inputs = read_samples(test, data.encoding)
+    assert torch.equal(inputs, dense(data.test.inputs))
+    assert ids == ["test.arff:0", "test.arff:1", "test.arff:2"]
+    # Without labels, in another order, or with labels that are not known.
+    bare = HEADER.replace("@attribute sad {0,1}\n", "").replace("@attribute 'rock\\'n\\~roll?' {0,1}\n", "")
+    bare = bare.replace("@attribute 'tempo' numeric\n", "").replace("@Data", "@attribute tempo numeric\n@Data")
+    new = write(bare + "major,yes,3\n?,?,?\n{0 'two words', 2 2}\n", "new.arff")
+    assert torch.equal(read_samples(new, data.encoding)[1], inputs)
+    unknown = write(HEADER + "3,major,yes,?,?\n?,?,?,?,?\n{0 2, 1 'two words', 3 ?}\n", "unknown.arff")
+    assert torch.equal(read_samples(unknown, data.encoding)[1], inputs)
+
+
+def test_new_samples_of_other_identifiers_and_groups(write):
+    head = f"@relation x\n{IDS}@attribute site {{a,b}}\n@attribute x numeric\n@attribute y {{0,1}}\n@data\n"
+    train = write(head + "".join(f"p{i},a,{i},{i % 2}\n" for i in range(12)))
+    data = arff(train=train, num_labels=-1, group="site")
+    new = write("@relation x\n@attribute x numeric\n@attribute id {z,y}\n@data\n" + "5.5,z\n" * 3000, "new.arff")
+    ids, inputs = read_samples(new, data.encoding)
+    assert (len(ids), ids[-1], inputs.shape) == (3000, "new.arff:2999", (3000, 1))
+    assert inputs.abs().max().item() == pytest.approx(0, abs=1e-7)
+    assert max(len(part.ids) for part in samples(Path(new), {}, data.encoding)) == 1024
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("@attribute 'tempo' numeric\n", "", "new.arff: attribute 'tempo' is missing, which the model was trained on"),
+        ("{no,yes}", "{yes,no}", "line 6: attribute 'loud' {yes,no}, but the model was trained on 'loud' {no,yes}"),
+        (
+            "'tempo' numeric",
+            "'tempo' {a,b}",
+            "line 4: attribute 'tempo' {a,b}, but the model was trained on 'tempo'",
+        ),
+        ("@Data", "@attribute more numeric\n@Data", "line 9: the model was not trained on these attributes: 'more'"),
+        (DENSE, "", "there are no rows behind @data"),
+        ("0,major,?,0,0\n", "nan,major,?,0,0\n", "line 14: 'nan' is not a finite number"),
+    ],
+)
+def test_new_samples_that_are_refused(write, old, new, message):
+    encoding = arff(train=write(HEADER + DENSE)).encoding
+    assert old in HEADER + DENSE
+    with pytest.raises(DataError, match=message):
+        read_samples(write((HEADER + DENSE).replace(old, new), "new.arff"), encoding)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_spoiled_bytes_never_end_in_a_traceback(write, tmp_path, seed):
+    draw = random.Random(seed)
+    content = bytearray((HEADER + draw.choice([DENSE, SPARSE])).encode())
+    for _ in range(draw.randint(1, 6)):
+        content[draw.randrange(len(content))] = draw.choice([draw.randrange(256), *b"0123456789{},.? \n-%@'"])
+    (tmp_path / "spoiled.arff").write_bytes(bytes(content))
+    with contextlib.suppress(MllcError):
+        arff(train=str(tmp_path / "spoiled.arff"))
+    with contextlib.suppress(MllcError):
+        read_samples(tmp_path / "spoiled.arff", arff(train=write(HEADER + DENSE)).encoding)
 
 
 def test_latin_1_is_said(write):
