@@ -42,8 +42,8 @@ def read_description(root: Path, data: str | None) -> Description:
     file = existing_file(data, "dataset.data")
     if file.suffix.lower() not in (".yaml", ".yml"):
         names = read_vocabulary(file)
-        if not names or any("\0" in name for name in names):
-            raise DataError(f"{file}: it is empty or not text; the name of a class a line is expected, in UTF-8")
+        if not names:
+            raise DataError(f"{file}: it names no class; the name of a class a line is expected")
         return Description(file, names, {})
     content = _parsed(file)
     names = _names(file, content)

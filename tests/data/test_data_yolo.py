@@ -188,7 +188,10 @@ def test_a_description_of_another_encoding(folder):
     with pytest.raises(DataError, match=r"data\.yaml: not YAML"):
         read(folder)
     (folder / "classes.txt").write_bytes("a\nb\n".encode("utf-16"))
-    with pytest.raises(DataError, match=r"classes\.txt: it is empty or not text; the name of a class a line"):
+    with pytest.raises(DataError, match=r"classes\.txt, line 1: bytes of zero: no text; save it as UTF-8"):
+        read(folder, data=str(folder / "classes.txt"))
+    (folder / "classes.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"classes\.txt: it names no class; the name of a class a line is expected"):
         read(folder, data=str(folder / "classes.txt"))
 
 
