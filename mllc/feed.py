@@ -1,6 +1,7 @@
 """Feed: what a cohort shares on the way from rows to features: order, augmentation, the frozen front."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -8,7 +9,9 @@ import torch
 from torch import Tensor
 
 from mllc import seeding
-from mllc.data.augment import augment
+from mllc.data.ahead import Arriving, stream
+from mllc.data.augment import augment, is_random
+from mllc.data.augment.mixup import mixup
 from mllc.data.batches import batches
 from mllc.data.rows import Sparse, dense, dense_if_small
 from mllc.device import available_bytes, require_memory
@@ -50,7 +53,7 @@ class Feed:
     name       of the data set, for the seeds
     seed       the repeat
     front      what makes features of rows, on the device
-    augment    arguments of mllc.data.augment.augment; all zero: none
+    augment    arguments of mllc.data.augment.augment, and alpha of mixup; all zero: none
     keep_bytes features of a frozen front are kept in memory up to this size a split, else computed for each batch
     """
 
@@ -79,32 +82,45 @@ class Feed:
         """Training batches: order and augmentation depend on (data set, seed, epoch, step) alone."""
         source = self._source("train")
         order = seeding.generator(self.name, self.seed, "order", epoch)
-        for step, index in enumerate(batches(len(self.data.train), self.batch_size, order)):
-            yield self._batch(source, index, (epoch, step))
+        indices = list(batches(len(self.data.train), self.batch_size, order))
+        with closing(_arriving(source.rows, indices, self.device)) as arriving:
+            for step, (index, rows) in enumerate(zip(indices, arriving, strict=True)):
+                yield self._batch(source, rows, index, (epoch, step))
 
     def split(self, name: str) -> Iterator[Batch]:
         """All batches of a split in its own order, without augmentation."""
         source = self._source(name)
-        for index in torch.arange(len(source.targets)).split(self.batch_size):
-            yield self._batch(source, index, None)
+        indices = torch.arange(len(source.targets)).split(self.batch_size)
+        with closing(_arriving(source.rows, indices, self.device)) as arriving:
+            for index, rows in zip(indices, arriving, strict=True):
+                yield self._batch(source, rows, index, None)
 
     def truth(self, name: str) -> Truth:
         """The targets and the mask of a split, on the device if they fit."""
         source = self._source(name)
         return Truth(dense(source.targets), source.mask)
 
-    def _batch(self, source: Sources, index: Tensor, augmented: tuple[int, int] | None) -> Batch:
-        rows = _take(source.rows, index, self.device)
+    def _batch(self, source: Sources, rows: Tensor, index: Tensor, drawn: tuple[int, int] | None) -> Batch:
+        """The batch of `rows`, the ones at `index`; `drawn`: epoch and step of what is random in it, None: nothing."""
         targets = _take(source.targets, index, self.device)
         mask = None if source.mask is None else _take(source.mask, index, self.device)
-        features = self._features(rows, augmented) if source.raw else rows
-        return Batch(features, targets.float(), mask)
+        if source.raw and drawn is not None and self._random and rows.ndim == 4:
+            rows, targets, mask = self._augmented(rows, targets, mask, drawn)
+        return Batch(self.front(rows) if source.raw else rows, targets.float(), mask)
 
-    def _features(self, rows: Tensor, augmented: tuple[int, int] | None) -> Tensor:
-        if rows.ndim == 4 and augmented is not None and any(self.augment.values()):
-            stream = seeding.generator(self.name, self.seed, "augment", *augmented)
-            rows = augment(rows, stream, **self.augment)  # type: ignore[arg-type]
-        return self.front(rows)
+    def _augmented(
+        self, rows: Tensor, targets: Tensor, mask: Tensor | None, drawn: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        settings = dict(self.augment)
+        alpha = settings.pop("mixup", 0)
+        rows = augment(rows, seeding.generator(self.name, self.seed, "augment", *drawn), **settings)  # type: ignore[arg-type]
+        if not alpha:
+            return rows, targets, mask
+        return mixup(rows, targets, mask, seeding.generator(self.name, self.seed, "mixup", *drawn), alpha)
+
+    @property
+    def _random(self) -> bool:
+        return is_random(self.augment)
 
     def _source(self, name: str) -> Sources:
         if name not in self._sources:
@@ -113,18 +129,20 @@ class Feed:
 
     def _open(self, name: str) -> Sources:
         """Keeps the features of a frozen front where nothing random comes before it, and they are not too many."""
-        split, augmented = self.data.split(name), name == "train" and any(self.augment.values())
+        split, augmented = self.data.split(name), name == "train" and self._random
         rows = _resident(dense_if_small(split.inputs), self.device)
         targets = _resident(_targets(split.targets, name), self.device)
         mask = None if split.mask is None else _resident(split.mask, self.device)
         if augmented or not self.front.is_frozen:
             return Sources(rows, targets, mask, raw=True)
-        first = self._features(_take(rows, torch.arange(1), self.device), None)
+        first = self.front(_take(rows, torch.arange(1), self.device))
         if first.nbytes * len(split) > min(self.keep_bytes, available_bytes(self.device) // 4):
             return Sources(rows, targets, mask, raw=True)
         features = torch.empty_like(first.expand(len(split), *first.shape[1:]), memory_format=_layout(first))
-        for index in torch.arange(len(split)).split(self.batch_size):
-            features[index[0] : index[-1] + 1] = self._features(_take(rows, index, self.device), None)
+        indices = torch.arange(len(split)).split(self.batch_size)
+        with closing(_arriving(rows, indices, self.device)) as arriving:
+            for index, taken in zip(indices, arriving, strict=True):
+                features[index[0] : index[-1] + 1] = self.front(taken)
         return Sources(features, targets, mask, raw=False)
 
 
@@ -151,6 +169,37 @@ def _resident(rows: Any, device: torch.device) -> Any:
     if device.type != "cuda" or not isinstance(rows, Tensor):
         return rows
     return rows.to(device) if rows.nbytes < available_bytes(device) / 4 else rows
+
+
+def _arriving(rows: Rows, indices: Sequence[Tensor], device: torch.device) -> Arriving:
+    """The rows of one index tensor after the other, on the device; read ahead where they are not at hand."""
+    if isinstance(rows, Sparse) or (isinstance(rows, Tensor) and rows.device == device):
+        yield from (_take(rows, index, device) for index in indices)
+        return
+    with closing(stream(rows, indices, pin=device.type == "cuda")) as arriving:
+        yield from arriving if device.type == "cpu" else _copied_ahead(arriving, device)
+
+
+def _copied_ahead(arriving: Arriving, device: torch.device) -> Arriving:
+    """Pinned tensors on the GPU, each copied, on a stream of its own, while the one before it is worked on."""
+    copying, ready = torch.cuda.Stream(device), None
+    for host in arriving:
+        with torch.cuda.stream(copying):
+            copied, done = host.to(device, non_blocking=True), torch.cuda.Event()
+            done.record(copying)
+        if ready is not None:
+            yield _handed_over(*ready, device)
+        ready = copied, done
+    if ready is not None:
+        yield _handed_over(*ready, device)
+
+
+def _handed_over(copied: Tensor, done: torch.cuda.Event, device: torch.device) -> Tensor:
+    """To the stream that computes, which waits for the copy; the host does not."""
+    computing = torch.cuda.current_stream(device)
+    computing.wait_event(done)
+    copied.record_stream(computing)
+    return copied
 
 
 def _take(rows: Rows | Targets, index: Tensor, device: torch.device) -> Tensor:

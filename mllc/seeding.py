@@ -8,7 +8,7 @@ import torch
 def derive(dataset: str, repeat: int, *stream: str | int) -> int:
     """A seed in [0, 2^63) for the stream `stream` of repeat `repeat` on `dataset`.
 
-    Streams in use: split, single_positive, init, order (epoch), augment (epoch, step), dropout (epoch, step).
+    Streams in use: split, single_positive, init, order (epoch), augment and mixup (epoch, step), dropout (epoch, step).
 
     >>> derive("digits", 0, "order", 3) == derive("digits", 0, "order", 3)
     True

@@ -55,7 +55,7 @@ def test_every_null_says_what_else_it_may_be(group, name):
 def test_every_declared_type_and_path_names_a_setting(group, name):
     content = catalogue.settings(group, name)
     traits = content["traits"]
-    assert {*(traits.get("types") or {}), *(traits.get("paths") or [])} <= content.keys()
+    assert {*(traits.get("types") or {}), *(traits.get("paths") or [])} <= set(catalogue.keys(content))
 
 
 @pytest.mark.parametrize("file", sorted(catalogue.conf_folder().rglob("*.yaml")), ids=lambda file: file.stem)

@@ -69,7 +69,9 @@ def test_the_host_never_waits_inside_an_epoch(device, backbone, amp):
     freeze = ("backbone.freeze=2",) if backbone == "resnet18" else ()
     common = (f"backbone={backbone}", *freeze, f"device={device}", f"amp={amp}", "dataset.augment.flip=0.5")
     kinds = (f"loss={','.join(LOSSES)}", f"optimizer={','.join(OPTIMIZERS)}")
-    configs = [conf for kind in kinds for conf in expand(*common, "dataset.augment.crop=2", "clip=1.0", kind)]
+    augment = {"crop": 2, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "rand_augment": 2, "mixup": 0.2}
+    common += ("clip=1.0", *(f"dataset.augment.{name}={value}" for name, value in augment.items()))
+    configs = [conf for kind in kinds for conf in expand(*common, kind)]
     shared = share(configs[0])
     replicas = [build_replica(conf, title, shared) for conf, title in zip(configs, titles(configs), strict=True)]
     events = train(replicas, shared.feed, epochs=2, measure=epoch_metrics)

@@ -22,8 +22,11 @@ def assemble(
     notes: Iterable[str] = (),
     encoding: Mapping[str, Any] | None = None,
     skipped: Mapping[str, int] | None = None,
+    input_digests: Mapping[str, bytes] | None = None,
 ) -> Dataset:
     """A Dataset of splits whose targets are columns of `label_names`.
+
+    input_digests  split -> digest of its inputs, where there is a cheaper one than of every row (see `fingerprint`)
 
     Raises DataError for repeated or missing label names and for a split without samples.
     """
@@ -43,7 +46,13 @@ def assemble(
         train=train,
         val=val,
         test=test,
-        fingerprint=fingerprint(names, train, val, test),
+        fingerprint=fingerprint(
+            names,
+            train,
+            val,
+            test,
+            input_digests=[(input_digests or {}).get(split) for split in ("train", "val", "test")],
+        ),
         notes=tuple(notes),
         encoding=encoding or {},
         skipped=skipped or {},

@@ -1,4 +1,12 @@
-"""Images decoded and resized once, kept on disk as one uint8 array, and checked against its digest when read again."""
+"""Decoded images on disk, written and checked part by part: what was begun is gone on with, what is damaged is mended.
+
+A cache is two files, named by a digest of the image files' contents, the size and TRANSFORM_VERSION:
+
+    KEY.npy    the array, uint8 (files, 3, size, size)
+    KEY.jsonl  one line for each part of the array that is done: its number, digest, and images without pixels
+
+Nothing is ever written that another process would write otherwise, so several may build one cache at a time.
+"""
 
 import errno
 import hashlib
@@ -7,31 +15,21 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-import torchvision.io
-from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
-from mllc.device import require_memory
+from mllc.data.image_files import key, pixels
 from mllc.device import size as size_text
 from mllc.errors import DataError
 
-# torchvision 0.29 announces that its decoders will leave for torchcodec; until then they are the faster ones
-warnings.filterwarnings("ignore", "The image decoding and encoding capabilities of TorchVision", DeprecationWarning)
+PART_BYTES = 4 << 20
+"""Pixels of a part: what a thread holds while it decodes one, and what is lost at most when the process is killed."""
 
-TRANSFORM_VERSION = 1
-"""To be raised with any change to what `decode` returns: older caches are then left alone."""
-
-_CHUNK = 256
 _REPORT_SECONDS = 5
 _log = logging.getLogger("mllc")
 
@@ -41,163 +39,137 @@ def cache_folder(cache: str | None) -> Path:
     return Path(cache or os.environ.get("MLLC_CACHE") or "~/.cache/mllc").expanduser()
 
 
-def decode(content: bytes, size: int) -> Tensor:
-    """An image file as uint8 (3, size, size): upright by its EXIF, RGB, squeezed into the square with smoothing.
+class Cache:
+    """The cache of some files (their digests are `contents`) in a folder; nothing is opened before it is asked for."""
 
-    Grey, palette, CMYK and 16-bit images are converted, transparency is ignored. JPEG is decoded by torchvision (twice
-    as fast as Pillow, the same pixels), other formats, and what torchvision refuses, by Pillow.
-    Raises ValueError, saying why, for what is not a whole, single image.
-    """
-    if not content:
-        raise ValueError("the file is empty")
-    planes = _jpeg(content)
-    if planes is None:
-        planes = torch.from_numpy(_pixels(content)).permute(2, 0, 1)
-    return F.interpolate(planes[None], (size, size), mode="bilinear", antialias=True)[0].contiguous()
+    def __init__(self, files: Sequence[Path], contents: Sequence[bytes], size: int, folder: Path):
+        self.files, self.size, self.folder = files, size, folder
+        self.image_bytes = 3 * size * size
+        self.array = folder / f"{key(contents, size).hex()}.npy"
+        self._journal = self.array.with_suffix(".jsonl")
+        per_part = max(1, PART_BYTES // self.image_bytes)
+        self._parts = [range(start, min(start + per_part, len(files))) for start in range(0, len(files), per_part)]
+        self._header = _header((len(files), 3, size, size))
+        self._lock = threading.Lock()
 
+    def missing_bytes(self) -> int:
+        """What is left to write, as far as the journal knows."""
+        done = self._told()
+        return sum(len(part) for number, part in enumerate(self._parts) if number not in done) * self.image_bytes
 
-def _jpeg(content: bytes) -> Tensor | None:
-    """uint8 (3, height, width), or None for what is not a JPEG that torchvision decodes."""
-    decode_jpeg = getattr(torchvision.io, "decode_jpeg", None)
-    if decode_jpeg is None or not content.startswith(b"\xff\xd8\xff"):
-        return None
-    try:
-        return decode_jpeg(torch.frombuffer(bytearray(content), dtype=torch.uint8), "RGB", apply_exif_orientation=True)
-    except RuntimeError:
-        return None
+    def open(self) -> tuple[np.memmap, dict[int, str]]:
+        """The images, memory-mapped, and why some have no pixels (they are zeros), by index.
 
+        Parts that are not there, or not as they were written, are decoded, in parallel. Raises DataError where the
+        folder cannot be written or the disk is too small.
+        """
+        missing = len(self.files) * self.image_bytes
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with ThreadPoolExecutor() as pool:
+                told = self._told()
+                checked = zip(told, pool.map(self._is_sound, told.items()), strict=True)
+                sound = {number: told[number][1] for number, fine in checked if fine}
+                todo = [number for number in range(len(self._parts)) if number not in sound]
+                missing = sum(len(self._parts[number]) for number in todo) * self.image_bytes
+                if len(sound) < len(told):
+                    _log.warning("the image cache %s is damaged; decoding %s again", self.array, size_text(missing))
+                sound |= self._written(todo, missing, pool)
+            images = np.lib.format.open_memmap(self.array, mode="c")
+        except OSError as error:
+            raise DataError(
+                f"the image cache cannot be written to {self.folder}: {error.strerror}; type cache=FOLDER, "
+                f"dataset.cache=none, or a smaller dataset.size ({size_text(missing)} are needed for "
+                f"{self.size} x {self.size} pixels)"
+            ) from None
+        return images, {index: reason for number in sorted(sound) for index, reason in sound[number].items()}
 
-def _pixels(content: bytes) -> np.ndarray:
-    """uint8 (height, width, 3), decoded by Pillow; ValueError for what is not a whole, single image."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # MPO: a photograph and its previews
-                raise ValueError(f"an animation or a document of {getattr(image, 'n_frames', 0)} images")
-            return _rgb(ImageOps.exif_transpose(image))
-    except UnidentifiedImageError:
-        raise ValueError("not an image, or of an unknown format") from None
-    except Exception as error:  # a damaged file makes Pillow's decoders raise errors of any kind
-        raise ValueError(str(error) or type(error).__name__) from None
-
-
-def _rgb(image: Image.Image) -> np.ndarray:
-    """uint8 (height, width, 3); Pillow itself would cut off 16-bit values at 255."""
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        grey = (np.asarray(image).astype(np.int32) + 128) // 257
-        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of 32 bits (Pillow's mode {image.mode})")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return np.array(image.convert("RGB"))
-
-
-def decoded(files: Sequence[Path], size: int, folder: Path) -> tuple[np.memmap, dict[int, str]]:
-    """The images of `files`, uint8 (files, 3, size, size), memory-mapped; and why some could not be read, by index.
-
-    They are decoded in parallel and written to `folder` under a name made of the files' contents, the size and
-    TRANSFORM_VERSION; the next call reads that, unless it is damaged. An image that could not be read is all zeros.
-    Raises DataError where the folder cannot be written.
-    """
-    with ThreadPoolExecutor() as pool:
-        key = hashlib.blake2b(f"{TRANSFORM_VERSION} {size}".encode(), digest_size=16)
-        for digest in pool.map(_digest, files):
-            key.update(digest)
-        array, about = folder / f"{key.hexdigest()}.npy", folder / f"{key.hexdigest()}.json"
-        shape = (len(files), 3, size, size)
-        found = _read(array, about, shape)
-        if found is None:
-            one = 3 * size * size
-            what = f"decoding images of {size} x {size} pixels"
-            require_memory(one * min(len(files), _CHUNK), what, "dataset.size")
+    def _told(self) -> dict[int, tuple[str, dict[int, str]]]:
+        """Part -> its digest and the images without pixels, as the journal has it; a torn line counts for nothing."""
+        found = {}
+        try:
+            lines = self._journal.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:  # none yet, or a folder that cannot be used: writing will say so
+            return {}
+        for line in filter(None, lines):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                if one * len(files) > shutil.disk_usage(folder).free:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                _write(array, about, shape, files, pool)
-            except OSError as error:
-                raise DataError(
-                    f"the image cache cannot be written to {folder}: {error.strerror}; type cache=FOLDER, or "
-                    f"a smaller dataset.size ({size_text(one * len(files))} are needed for {size} x {size} pixels)"
-                ) from None
-            found = _read(array, about, shape)
-    if found is None:
-        raise DataError(f"the image cache {array} cannot be read back; is another program changing {folder}?")
-    return found
+                number, digest, reasons = json.loads(line)
+                if number in range(len(self._parts)):
+                    found[number] = (digest, {int(index): str(reason) for index, reason in reasons.items()})
+            except (ValueError, TypeError, AttributeError):
+                _log.warning("a line of %s is damaged", self._journal)
+        return found
 
+    def _is_sound(self, told: tuple[int, tuple[str, dict[int, str]]]) -> bool:
+        number, (digest, reasons) = told
+        part = self._parts[number]
+        try:
+            with self.array.open("rb") as stream:
+                stream.seek(self._offset(part))
+                return _digest(stream.read(len(part) * self.image_bytes), reasons) == digest
+        except FileNotFoundError:
+            return False
 
-def _digest(file: Path) -> bytes:
-    """Of a file's content, or of the reason why it cannot be read, which is remembered with the pixels."""
-    try:
-        return hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
-    except (OSError, ValueError) as error:
-        return hashlib.blake2b(_reason(error).encode(), digest_size=16, person=b"unreadable").digest()
+    def _offset(self, part: range) -> int:
+        return len(self._header) + part.start * self.image_bytes
 
+    def _written(self, todo: Sequence[int], missing: int, pool: ThreadPoolExecutor) -> dict[int, dict[int, str]]:
+        """Decodes and writes parts; returns the images without pixels of each."""
+        if not todo:
+            self._write_header()
+            return {}
+        if missing > shutil.disk_usage(self.folder).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _log.info("decoding images into a cache of %s: %s", size_text(missing), self.array)
+        try:
+            self._write_header()
+            return dict(zip(todo, self._reported(pool.map(self._write, todo), len(todo)), strict=True))
+        except OSError:  # a full disk is not left full
+            self.array.unlink(missing_ok=True)
+            self._journal.unlink(missing_ok=True)
+            raise
 
-def _decoded(file: Path, size: int) -> bytes | str:
-    """The pixels, or why there are none."""
-    try:
-        return decode(file.read_bytes(), size).numpy().tobytes()
-    except (OSError, ValueError) as error:
-        return _reason(error)
+    def _write_header(self) -> None:
+        with open(os.open(self.array, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+            if stream.read(len(self._header)) != self._header:
+                stream.seek(0)
+                stream.write(self._header)
 
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _read(array: Path, about: Path, shape: tuple[int, ...]) -> tuple[np.memmap, dict[int, str]] | None:
-    """A cache, or None where there is none or it is not what was written."""
-    try:
-        told: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
-        images = np.lib.format.open_memmap(array, mode="c")
-        if images.shape == shape and images.dtype == np.uint8 and told["digest"] == _pixel_digest(images):
-            return images, {int(index): reason for index, reason in told["unreadable"].items()}
-        _log.warning("the image cache %s is damaged; decoding again", array)
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        _log.warning("the image cache %s is damaged; decoding again", array)
-    return None
-
-
-def _pixel_digest(images: np.ndarray) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for start in range(0, len(images), _CHUNK):
-        digest.update(images[start : start + _CHUNK].data)
-    return digest.hexdigest()
-
-
-def _write(array: Path, about: Path, shape: tuple[int, ...], files: Sequence[Path], pool: ThreadPoolExecutor) -> None:
-    """Writes both files under temporary names first, so that what has the final name is whole."""
-    size = shape[-1]
-    blank = bytes(3 * size * size)
-    digest = hashlib.blake2b(digest_size=16)
-    unreadable: dict[int, str] = {}
-    due = time.monotonic() + _REPORT_SECONDS
-    temporary = [path.with_name(f".{path.name}.{os.getpid()}") for path in (array, about)]
-    try:
+    def _write(self, number: int) -> dict[int, str]:
+        part, reasons = self._parts[number], {}
+        blank = bytes(self.image_bytes)
+        images = []
+        for index in part:
+            found = pixels(self.files[index], self.size)
+            if isinstance(found, str):
+                reasons[index] = found
+            images.append(blank if isinstance(found, str) else found.numpy().tobytes())
+        content = b"".join(images)
         # Plain writes, not a map: on a full disk a write fails with a reason, a map kills the process.
-        with temporary[0].open("wb") as stream:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(stream, header)
-            for start in range(0, len(files), _CHUNK):
-                for index, image in enumerate(
-                    pool.map(lambda f: _decoded(f, size), files[start : start + _CHUNK]), start
-                ):
-                    if isinstance(image, str):
-                        unreadable[index], image = image, blank
-                    stream.write(image)
-                    digest.update(image)
-                if time.monotonic() > due:
-                    _log.info("decoded %d of %d images", start + _CHUNK, len(files))
-                    due = time.monotonic() + _REPORT_SECONDS
-        told = {"digest": digest.hexdigest(), "unreadable": unreadable}
-        temporary[1].write_text(json.dumps(told), encoding="utf-8")
-        temporary[0].replace(array)
-        temporary[1].replace(about)
-    finally:
-        for path in temporary:
-            path.unlink(missing_ok=True)
+        with self.array.open("r+b") as stream:
+            stream.seek(self._offset(part))
+            stream.write(content)
+        line = json.dumps([number, _digest(content, reasons), reasons])
+        with self._lock, self._journal.open("a", encoding="utf-8") as journal:
+            journal.write(f"\n{line}")  # the line break comes first: what was torn before stays a line of its own
+        return reasons
+
+    def _reported(self, done: Iterator[dict[int, str]], parts: int) -> Iterator[dict[int, str]]:
+        due = time.monotonic() + _REPORT_SECONDS
+        for number, reasons in enumerate(done, 1):
+            yield reasons
+            if time.monotonic() > due:
+                _log.info("decoded %d %% of the images", 100 * number // parts)
+                due = time.monotonic() + _REPORT_SECONDS
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+def _digest(content: bytes, reasons: dict[int, str]) -> str:
+    digest = hashlib.blake2b(content, digest_size=16)
+    digest.update(json.dumps({str(index): reason for index, reason in reasons.items()}).encode())
+    return digest.hexdigest()

@@ -6,9 +6,11 @@ from pathlib import Path
 import torch
 
 from mllc.data.assemble import assemble
-from mllc.data.image_cache import cache_folder, decoded
+from mllc.data.image_cache import cache_folder
+from mllc.data.image_files import key
 from mllc.data.image_list import Entry, shared_images
-from mllc.data.rows import image_rows, select
+from mllc.data.image_rows import CACHES, hold
+from mllc.data.rows import select
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Split
 from mllc.wording import counted
@@ -20,7 +22,7 @@ def check_image_settings(size: int, on_bad_image: str, cache: str = "auto") -> N
         raise ConfigError(f"dataset.size={size}: 1 pixel or more is needed")
     if on_bad_image not in ("error", "skip"):
         raise ConfigError(f"dataset.on_bad_image={on_bad_image}: error or skip is needed")
-    if cache not in ("auto", "memory", "disk", "none"):
+    if cache not in CACHES:
         raise ConfigError(f"dataset.cache={cache}: auto, memory, disk or none is needed")
 
 
@@ -40,30 +42,45 @@ def image_dataset(
     label_names   every label, in the order of the columns; the entries name no others
     size          height and width of the images, which are squeezed into the square, in pixels
     on_bad_image  `error`, or `skip`: leave out the images that are missing or cannot be decoded, and count them
+    cache         where decoded pixels are kept, `auto`, `memory`, `disk` or `none`: see `image_rows.hold`
     cache_at      the folder for decoded images; None: $MLLC_CACHE or ~/.cache/mllc
 
-    Images are uint8 RGB. Raises DataError, naming the entry's place, for an image that cannot be read.
+    Images are uint8 RGB. Raises DataError, naming the entry's place, for an image that cannot be read; where nothing
+    is cached, one that can be read but not decoded is found no later than its batch.
     """
     check_image_settings(size, on_bad_image, cache)
     column = {name: index for index, name in enumerate(label_names)}
-    told, skipped, splits = [*notes, *shared_images(lists)], {}, {}
+    told, skipped, splits, digests = [*notes, *shared_images(lists)], {}, {}, {}
+    held = hold(
+        {split: [root / entry.image for entry in entries] for split, entries in lists.items()},
+        size,
+        cache,
+        cache_folder(cache_at),
+        lambda split, index: _named(lists[split][index]),
+        check=on_bad_image == "skip",
+    )
     for split, entries in lists.items():
-        pixels, unreadable = decoded([root / entry.image for entry in entries], size, cache_folder(cache_at))
+        rows, contents, unreadable = held[split]
         if unreadable:
             index, reason = next(iter(unreadable.items()))
-            bad = f"{entries[index].place}: {entries[index].image}: {reason}"
+            bad = f"{_named(entries[index])}: {reason}"
             if on_bad_image == "error":
                 more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
                 raise DataError(f"{bad}{more}; type dataset.on_bad_image=skip to leave out such images")
             told.append(f"{counted(len(unreadable), 'image')} of {split} skipped; the first: {bad}")
             skipped[split] = len(unreadable)
-        rows = image_rows(pixels)
-        if unreadable:
             kept = [row for row in range(len(entries)) if row not in unreadable]
-            rows, entries = select(rows, torch.tensor(kept, dtype=torch.int64)), [entries[row] for row in kept]
-        splits[split] = _split(rows, entries, column)
+            rows = select(rows, torch.tensor(kept, dtype=torch.int64))
+            entries, contents = [entries[row] for row in kept], [contents[row] for row in kept]
+        splits[split], digests[split] = _split(rows, entries, column), key(contents, size)
     encoding = {"size": size}
-    return assemble("images", label_names, notes=told, encoding=encoding, skipped=skipped, **splits)
+    return assemble(
+        "images", label_names, notes=told, encoding=encoding, skipped=skipped, input_digests=digests, **splits
+    )
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.place}: {entry.image}"
 
 
 def _split(rows, entries: Sequence[Entry], column: Mapping[str, int]) -> Split:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mllc.data.decode import decode
 from mllc.data.files import encoding as text_encoding
 from mllc.data.files import existing_file
-from mllc.data.image_cache import decode
 from mllc.data.image_list import Entry, inside
 from mllc.errors import DataError
 from mllc.types import Samples

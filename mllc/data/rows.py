@@ -1,12 +1,16 @@
-"""Rows that are not one tensor in memory: a selection, an array mapped from disk, a sparse matrix."""
+"""Rows that are not one tensor in memory: a selection, an array mapped from disk, a sparse matrix.
 
-from collections.abc import Sequence
+Rows may have a method `stream(batches, pin=...) -> Arriving` of their own for reading ahead: see mllc.data.ahead.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mllc.data.ahead import Arriving, stream
 from mllc.types import Rows, Targets
 
 R = TypeVar("R", bound=Rows)
@@ -29,18 +33,21 @@ class Selected:
     def __getitem__(self, index: Tensor, /) -> Tensor:
         return self._rows[self._index[index]]
 
+    def stream(self, batches: Iterable[Tensor], *, pin: bool = False) -> Arriving:
+        return stream(self._rows, (self._index[batch] for batch in batches), pin=pin)
+
 
 class Mapped:
     """Rows of an array on disk (a memory map): only what a batch asks for is read."""
 
     def __init__(self, array: np.ndarray):
-        self._array = array
+        self._array = torch.from_numpy(array)
 
     def __len__(self) -> int:
         return len(self._array)
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
-        return torch.from_numpy(self._array[index.numpy()])
+        return self._array[index]
 
 
 class Sparse:
@@ -92,20 +99,42 @@ class Joined:
         return int(self._ends[-1])
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
-        if not len(index):
-            return self._parts[0][index]
+        return _put_together(index, [(here, self._parts[number][own]) for number, here, own in self._divided(index)])
+
+    def stream(self, batches: Iterable[Tensor], *, pin: bool = False) -> Arriving:
+        batches = list(batches)
+        divided = [self._divided(index) for index in batches]
+        arriving = [
+            stream(part, [own for found in divided for number, _, own in found if number == this])
+            for this, part in enumerate(self._parts)
+        ]
+        try:
+            for index, parts in zip(batches, divided, strict=True):
+                rows = _put_together(index, [(here, next(arriving[number])) for number, here, _ in parts])
+                yield rows.pin_memory() if pin else rows
+        finally:
+            for one in arriving:
+                one.close()
+
+    def _divided(self, index: Tensor) -> list[tuple[int, Tensor, Tensor]]:
+        """Of each part that rows are asked of: its number, their places in `index`, their indices in the part."""
         part_of = torch.searchsorted(self._ends, index, right=True)
-        rows: Tensor | None = None
-        for number in part_of.unique().tolist():
+        divided = []
+        for number in part_of.unique().tolist() or [0]:
             here = (part_of == number).nonzero()[:, 0]
-            start = int(self._ends[number - 1]) if number else 0
-            found = self._parts[number][index[here] - start]
-            if len(here) == len(index):
-                return found
-            rows = found.new_empty((len(index), *found.shape[1:])) if rows is None else rows
-            rows[here] = found
-        assert rows is not None
-        return rows
+            divided.append((number, here, index[here] - (int(self._ends[number - 1]) if number else 0)))
+        return divided
+
+
+def _put_together(index: Tensor, parts: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Rows of several parts at their places among those of `index`."""
+    if len(parts) == 1:
+        return parts[0][1]
+    first = parts[0][1]
+    rows = first.new_empty((len(index), *first.shape[1:]))
+    for here, found in parts:
+        rows[here] = found
+    return rows
 
 
 def join(parts: Sequence[Rows]) -> Rows:
@@ -174,6 +203,6 @@ def positive_pairs(targets: Targets) -> tuple[np.ndarray, np.ndarray]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def image_rows(array: np.memmap) -> Rows:
+def mapped_rows(array: np.memmap) -> Rows:
     """An array on disk as rows: one tensor up to TENSOR_LIMIT_BYTES, else mapped."""
     return torch.from_numpy(np.array(array)) if array.nbytes <= TENSOR_LIMIT_BYTES else Mapped(array)

@@ -85,8 +85,9 @@ class Snippet:
         data = self.config["dataset"]
         if data.get("standardize"):
             yield "                 numeric features standardised: minus their mean, over their deviation, in training"
-        if data.get("augment"):
-            yield f"                 augmented in training: {data['augment']}"
+        augment = {name: value for name, value in (data.get("augment") or {}).items() if value}
+        if augment.keys() - {"magnitude"}:
+            yield f"                 augmented in training: {augment}"
 
     def _start(self) -> Iterator[str]:
         """Where the biases of the outputs start."""

@@ -11,7 +11,7 @@ from formats import image
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mllc.data.image_cache import decode
+from mllc.data.decode import decode
 from mllc.data.image_list import Entry
 from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images
 from mllc.errors import DataError, MllcError

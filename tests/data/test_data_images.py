@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from mllc.config.compose import compose
-from mllc.data.image_cache import decode
+from mllc.data.decode import decode
 from mllc.data.images import images
 from mllc.data.statistics import constant_labels, label_statistics
 from mllc.errors import ConfigError, DataError
@@ -234,7 +234,7 @@ def test_the_cache_saves_decoding_and_follows_the_content(folder, monkeypatch):
     train = folder / "train.csv"
     train.write_text(train.read_text().replace("a.png", "moved.png"))
     with monkeypatch.context() as patch:
-        patch.setattr("mllc.data.image_cache.decode", None)  # not needed any more
+        patch.setattr("mllc.data.image_files.decode", None)  # not needed any more
         assert read(folder).fingerprint == first.fingerprint
     (folder / "root" / "b.png").write_bytes(encoded(np.full((5, 7, 3), 99, np.uint8)))
     changed = read(folder)
@@ -248,7 +248,7 @@ def test_the_cache_saves_decoding_and_follows_the_content(folder, monkeypatch):
 def test_a_damaged_cache_is_made_again(folder, damage):
     first = read(folder)
     for array in (folder / "cache").glob("*.npy"):
-        about, content = array.with_suffix(".json"), bytearray(array.read_bytes())
+        about, content = array.with_suffix(".jsonl"), bytearray(array.read_bytes())
         if damage == "cut":
             array.write_bytes(content[:-10])
         elif damage == "flipped":
@@ -277,21 +277,21 @@ def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("mllc.data.image_cache.Cache._write", full)
     with pytest.raises(
         DataError, match=r"No space left on device; type cache=FOLDER, .*\(192 bytes are needed for 4 x 4"
     ):
-        read(folder)
+        read(folder, cache="disk")
     assert os.listdir(folder / "cache") == []
 
 
 def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded(folder, monkeypatch):
-    monkeypatch.setattr("mllc.data.image_cache.decode", None)
+    monkeypatch.setattr("mllc.data.image_files.decode", None)
     with pytest.raises(ConfigError, match=r"images of 1000000 x 1000000 pixels: 12 TB of memory needed.*dataset\.size"):
         read(folder, size=1_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
     with pytest.raises(DataError, match=r"No space left on device; .*a smaller dataset\.size \(192 bytes are needed"):
-        read(folder)
+        read(folder, cache="disk")
 
 
 @pytest.mark.parametrize(

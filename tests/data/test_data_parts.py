@@ -1,7 +1,6 @@
 """What readers and runs share: batches, augmentation, statistics, assembly, the fingerprint, the YAMLs."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -10,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mllc.data.assemble import assemble
-from mllc.data.augment import augment
 from mllc.data.batches import batches
 from mllc.data.fingerprint import fingerprint
 from mllc.data.rows import Selected
 from mllc.data.statistics import constant_labels, label_statistics
-from mllc.errors import ConfigError, DataError
+from mllc.errors import DataError
 from mllc.types import Split
 
 
@@ -44,54 +42,6 @@ def test_batches_are_shuffled_and_seeded():
     one, again, other = (torch.cat(list(batches(100, 32, seeded(seed)))).tolist() for seed in (0, 0, 1))
     assert one == again != other
     assert sorted(one) == list(range(100)) != one
-
-
-def test_half_of_a_batch_is_flipped():
-    images = torch.arange(4, dtype=torch.uint8).expand(1000, 3, 2, 4)
-    flipped = augment(images, seeded(), flip=0.5)
-    turned = (flipped == images.flip(-1)).all((1, 2, 3))
-    assert ((flipped == images).all((1, 2, 3)) ^ turned).all()  # each image as a whole
-    assert turned.sum().item() == pytest.approx(500, abs=64)  # 4 standard deviations
-    assert flipped.dtype == torch.uint8
-    assert torch.equal(augment(images, seeded(), flip=1.0), images.flip(-1))
-
-
-def test_crops_are_shifts_filled_with_zeros():
-    images = torch.rand(200, 2, 5, 6) + 0.1
-    before = images.clone()
-    cropped = augment(images, seeded(), crop=2)
-    shifts = set()
-    for image, shifted in zip(images, cropped, strict=True):
-        padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
-        places = [(y, x) for y in range(5) for x in range(5) if torch.equal(padded[:, y : y + 5, x : x + 6], shifted)]
-        assert len(places) == 1
-        shifts.update(places)
-    assert len(shifts) == 25  # all of them occur
-    assert torch.equal(images, before)
-
-
-def test_augmentation_depends_on_the_generator_alone():
-    images = torch.rand(64, 1, 8, 8)
-    one, again, other = (augment(images, seeded(seed), flip=0.5, crop=1) for seed in (0, 0, 1))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    assert augment(images, seeded()) is images
-    # The draws do not follow the content: other images are moved the same way.
-    assert torch.equal(augment(images + 1, seeded(), flip=0.5), augment(images, seeded(), flip=0.5) + 1)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_augmentation_is_the_same_on_a_gpu():
-    images = torch.rand(64, 3, 8, 8)
-    on_gpu = augment(images.cuda(), seeded(), flip=0.5, crop=2).cpu()
-    assert torch.equal(on_gpu, augment(images, seeded(), flip=0.5, crop=2))
-
-
-@pytest.mark.parametrize("settings", [{"flip": 1.5}, {"flip": -0.1}, {"crop": -1}])
-def test_augmentation_out_of_range(settings: dict[str, Any]):
-    with pytest.raises(ConfigError, match=f"dataset.augment.{next(iter(settings))}="):
-        augment(torch.zeros(1, 1, 2, 2), seeded(), **settings)
 
 
 def test_label_statistics():
