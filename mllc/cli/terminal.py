@@ -1,5 +1,6 @@
 """What a command knows of the terminal, and says beside its output."""
 
+import logging
 import shutil
 import sys
 
@@ -16,3 +17,17 @@ def width() -> int:
 
 def say(text: str) -> None:
     typer.echo(f"mllc: {text}", err=True)
+
+
+class Told(logging.Handler):
+    """Says what the package warns of."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def tell_warnings() -> None:
+    """From now on the package's warnings are said as everything else is."""
+    log = logging.getLogger("mllc")
+    if not any(isinstance(handler, Told) for handler in log.handlers):
+        log.addHandler(Told(logging.WARNING))

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mllc.config import catalogue
+from mllc.config.auto import AUTO, PATH
 from mllc.config.checks import REQUIRED, allowed
 from mllc.config.settings import words
+from mllc.data.recognise import recognise
 from mllc.errors import MllcError
 
 
@@ -48,6 +50,8 @@ def complete_in_shell(typed: Iterable[str], incomplete: str, config_dir: Path | 
 def _offers(typed: Iterable[str], config_dir: Path | None) -> tuple[dict[str, Any], list[str]]:
     """The YAMLs of the run as typed so far, and every key that an override can set."""
     pairs = dict(word.split("=", 1) for word in typed if "=" in word)
+    if pairs.get("dataset") == AUTO and PATH in pairs:
+        pairs["dataset"] = recognise(pairs[PATH]).dataset
     chosen = catalogue.defaults(config_dir) | {
         group: name for group, name in pairs.items() if group in catalogue.GROUPS
     }

@@ -28,7 +28,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mllc.config import catalogue
+from mllc.config import auto, catalogue
 from mllc.config.catalogue import GROUPS
 from mllc.config.checks import check_config, check_value, unknown_key, unreadable
 from mllc.config.presets import key_of, merge, preset_parts, with_rates
@@ -87,6 +87,7 @@ class Composer:
         self.parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         self._override = cache(self._parse)
         self._base = cache(self._compose_base)
+        self._recognised = cache(auto.recognised)
 
     def is_sweep(self, text: str) -> bool:
         """Whether an override has several values, or an interval of them; ConfigError where it cannot be read."""
@@ -192,9 +193,15 @@ class Composer:
         """The config of overrides that are no sweeps."""
         last = {self._override(text).key_or_group: text for text in overrides}
         groups = {key: _text(self._override(text)) for key, text in last.items() if key in GROUPS}
+        recognised: Config = {}
+        if groups.get("dataset") == auto.AUTO and auto.PATH in last:
+            found = self._recognised(_text(self._override(last.pop(auto.PATH))))
+            groups["dataset"], recognised = found.dataset, auto.untyped(found, last)
         for group, name in groups.items():
             catalogue.find(group, name, self.config_dir)
         config = copy.deepcopy(self._base(tuple(sorted(groups.items()))))
+        for key, value in recognised.items():
+            catalogue.put(config, key, check_value(config, key, value, str(value)))
         for key, text in last.items():
             if key not in GROUPS:
                 catalogue.put(config, key, self.value(config, text))
