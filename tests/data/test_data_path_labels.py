@@ -9,7 +9,7 @@ from formats import image
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mllc.data.image_cache import decode
+from mllc.data.decode import decode
 from mllc.data.path_labels import path_labels, samples
 from mllc.errors import ConfigError, DataError, MllcError
 
