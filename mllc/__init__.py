@@ -13,6 +13,7 @@ The way of a batch, top to bottom; imports point down only:
     report/      RunResults -> selection, verdicts, tables, words, code    options  what the commands take
     train        the training loop                           evaluate    predictions -> every figure
     diagnose     anyone's scores -> what is wrong, in numbers
+    inspection/  a data set -> its labels, copies and baselines, in numbers
     config/      conf/ and overrides -> checked configs      store       run folders (a folder)
     feed         rows -> batches of features, shared by a cohort; plan: trials -> cohorts; device; environment
 

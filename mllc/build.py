@@ -103,20 +103,27 @@ class Shared:
         return self._constants[key]
 
 
+def open_data(conf: Config, allow: tuple[str, ...] = ()) -> Dataset:
+    """The data set that a config names, read and split for its seed; nothing is asked of it yet."""
+    dataset, seed = conf["dataset"], conf["seed"]
+    name = dataset["name"]
+    loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
+    data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
+    if dataset.get("single_positive"):
+        data = single_positive(data, seeding.generator(name, seed, "single_positive"))
+    return replace(data, notes=(*data.notes, *constant_labels(data.label_names, label_statistics(data.train))))
+
+
 def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     """Reads and splits the data, builds the backbone and freezes its front; nothing here depends on the loss."""
     device = pick_device(conf["device"])
     dataset, seed = _sized(conf["dataset"], conf["backbone"]), conf["seed"]
     name = dataset["name"]
-    loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
-    data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
+    data = open_data(conf, allow)
     if len(data.train) < 2:
         raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
-    if dataset.get("single_positive"):
-        data = single_positive(data, seeding.generator(name, seed, "single_positive"))
     statistics = label_statistics(data.train)
     _require_true_labels(data, statistics, conf["monitor"])
-    data = replace(data, notes=(*data.notes, *constant_labels(data.label_names, statistics)))
     front, backbone = build_backbone(conf, data.input_shape, device, allow)
     if any(True for _ in front.parameters()) and starts_random(conf["backbone"]):
         note = (

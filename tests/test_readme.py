@@ -68,6 +68,12 @@ def test_every_command_runs(tmp_path):
             assert {"bce", "zlpr", "all_zeros"} <= {row["loss"] for row in rows}
 
 
+def test_the_inspection_shown_is_what_it_prints(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    (shown,) = (block for kind, block in BLOCKS if kind == "text" and "Charte et al." in block)
+    assert run("mllc inspect", tmp_path).stdout == shown
+
+
 def test_a_model_of_one_s_own_is_diagnosed(tmp_path):
     write_scores(tmp_path)
     commands = [command for command in MLLC if command.startswith("mllc diagnose ")]

@@ -65,6 +65,10 @@ class Picture:
         """The picture in DPI dots an inch; the same picture gives the same bytes."""
         return self._rendered("png", {"Software": None})
 
+    def pdf(self) -> bytes:
+        """The picture as a page; the same picture gives the same bytes."""
+        return self._rendered("pdf", dict.fromkeys(("Creator", "Producer", "CreationDate")))
+
     def _rendered(self, format: str, metadata: dict[str, Any]) -> bytes:
         buffer = io.BytesIO()
         with context(["default", SETTINGS, {"svg.hashsalt": self.name}]), warnings.catch_warnings():
@@ -99,14 +103,23 @@ def write(pictures: Iterable[Picture], folder: Path) -> list[Path]:
     return files
 
 
-def make_folder(folder: Path) -> None:
-    """Makes the folder for pictures; StoreError if it cannot be, or cannot be written into."""
+def save(picture: Picture, file: Path) -> None:
+    """Writes a picture into one .png, .svg or .pdf; StoreError where that fails."""
+    made = {".png": picture.png, ".pdf": picture.pdf, ".svg": lambda: picture.svg().encode()}
+    try:
+        file.write_bytes(made[file.suffix.lower()]())
+    except OSError as error:
+        raise StoreError(f"--plot {file} cannot be written: {error.strerror}; type --plot ANOTHER_FILE") from None
+
+
+def make_folder(folder: Path, option: str = "--plots") -> None:
+    """Makes the folder for pictures that `option` named; StoreError if it cannot be, or cannot be written into."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=folder).close()
     except FileExistsError:
-        raise StoreError(f"--plots {folder} is a file; type the name of a folder for the pictures") from None
+        raise StoreError(f"{option} {folder} is a file; type the name of a folder for the pictures") from None
     except OSError as error:
         raise StoreError(
-            f"--plots {folder} cannot be written ({error.strerror}); type --plots ANOTHER_FOLDER"
+            f"{option} {folder} cannot be written ({error.strerror}); type {option} ANOTHER_FOLDER"
         ) from None
