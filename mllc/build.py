@@ -105,7 +105,7 @@ class Shared:
 
 def open_data(conf: Config, allow: tuple[str, ...] = ()) -> Dataset:
     """The data set that a config names, read and split for its seed; nothing is asked of it yet."""
-    dataset, seed = conf["dataset"], conf["seed"]
+    dataset, seed = _sized(conf["dataset"], conf["backbone"]), conf["seed"]
     name = dataset["name"]
     loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
     data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
