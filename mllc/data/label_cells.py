@@ -40,7 +40,8 @@ class Spelling(NamedTuple):
 def labels_of(cells: Sequence[Any], place: str, spelling: Spelling) -> list[str]:
     """The names of a row's true labels. DataError, naming the place, for what is not spelled as it should be."""
     if spelling.how == "columns":
-        names = [name for name, cell in zip(spelling.names, cells, strict=True) if _truth(cell, name, place)]
+        named = zip(spelling.names, cells, strict=True)
+        names = [name for name, cell in named if cell not in ("0", 0) and _truth(cell, name, place)]  # most are 0
     else:
         full = [cell for cell in cells if not is_empty(cell, spelling.empty_label)]
         names = [name for cell in full for name in _names(cell, place, spelling)]
@@ -151,8 +152,6 @@ def _by_index(cell: Any, place: str, spelling: Spelling) -> list[str]:
 
 def _truth(cell: Any, column: str, place: str) -> int:
     """0 or 1."""
-    if cell in ("0", "1"):  # the usual case, of which there may be millions
-        return cell == "1"
     truth = _TRUTH.get(str(cell).strip().lower())
     if truth is None:
         raise DataError(

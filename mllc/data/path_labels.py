@@ -1,6 +1,7 @@
 """Images listed as hashing papers do: a line an image, its path and then a 0 or 1 (or -1 or 1) for each label."""
 
 from collections.abc import Iterator, Mapping
+from itertools import compress, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,9 +95,7 @@ def _lines(file: Path) -> Iterator[_Line]:
                 continue
             if "\0" in text:
                 raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
-            count = 0
-            while count < len(words) - 1 and words[-1 - count] in _VALUES:
-                count += 1
+            count = sum(1 for _ in takewhile(_VALUES.__contains__, reversed(words[1:])))
             image, *values = text.strip().rsplit(maxsplit=count)
             yield _Line(image, values, place)
 
@@ -130,7 +129,7 @@ def _entries(file: Path, root: Path, names: list[str], source: str) -> tuple[lis
             met.setdefault(value, place)
         if "0" in met and "-1" in met:
             raise DataError(f"{place}: 0 and -1 are mixed: 0 is in {met['0']}, -1 in {met['-1']}; use one for false")
-        true = [name for name, value in zip(names, values, strict=True) if value == "1"]
+        true = list(compress(names, map("1".__eq__, values)))
         entries.append(Entry(inside(image, root, place), true, place))
     require_entries(entries, file)
     return entries, "-1" in met

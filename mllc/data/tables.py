@@ -4,6 +4,7 @@ import csv
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +92,8 @@ def _not_csv(file: Path, line: int, error: csv.Error) -> DataError:
 
 def _text_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
     file, width = table.file, len(table.columns)
-    wanted = [table.columns.index(column) for column in columns]
+    first, *others = (table.columns.index(column) for column in columns)
+    pick = itemgetter(first, *others) if others else lambda row: (row[first],)
     with file.open(encoding=table.encoding, newline="") as stream:
         reader = _reader(stream, file)
         try:
@@ -105,8 +107,8 @@ def _text_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
                     raise DataError(
                         f"{place}: {counted(len(row), 'value')}, but the header has {counted(width, 'column')}"
                     )
-                cells = tuple(row[index] for index in wanted)
-                if any("\0" in cell for cell in cells):
+                cells = pick(row)
+                if "\0" in "".join(cells):
                     raise DataError(f"{place}: bytes of zero: no text; save it as UTF-8")
                 yield Row(place, cells)
         except csv.Error as error:
