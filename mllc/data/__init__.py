@@ -21,7 +21,7 @@ image_samples                    new images for a trained model: a file, a folde
 image_cache                      images decoded once, kept on disk as uint8
 download                         public data sets fetched: dataset.download=true
 recognise recognise_files        dataset=auto: what a path holds; what one file is, a folder is (recognise_folders),
-                                 how a list is to be read (recognise_lists); without torch
+                                 how lists and vectors are to be read (recognise_lists, _vectors); without torch
 scored score_files score_csv     anyone's scores and targets, checked; the files they come in
 files rows assemble fingerprint  what the readers share: opening, rows sparse or on disk, checks, content digest
 splits label_statistics          stratified splits; what losses ask of the training split

@@ -11,19 +11,20 @@ from typing import Any
 from mllc.data.recognise_files import kind_of, siblings, split_of
 from mllc.data.recognise_folders import LAYOUTS, Found, own_files
 from mllc.data.recognise_lists import list_settings, vocabulary_of
+from mllc.data.recognise_vectors import npz_settings, parquet_settings
 from mllc.errors import DataError
 from mllc.wording import listed
 
 KINDS = (
     "arff (.arff, with Mulan's .xml), libsvm (`1,2 3:0.5`), extreme (`samples features labels` first, or trn_X_Xf.txt "
-    "with trn_X_Y.txt), embeddings (.npz, .parquet), images (.csv, .tsv, .parquet with a column of image files), "
+    "with trn_X_Y.txt), npz, parquet (vectors), images (.csv, .tsv, .parquet with a column of image files), "
     "path_labels (`a.jpg 0 1 0`), coco (JSON), voc (Annotations, ImageSets), yolo (images, labels), celeba "
     "(list_attr_celeba.txt), deepfashion (list_attr_img.txt)"
 )
 """What is looked for, for messages."""
 
 
-WITH_VOCABULARY = ("images", "path_labels", "libsvm", "extreme")
+WITH_VOCABULARY = ("images", "path_labels", "libsvm", "extreme", "parquet")
 """Formats whose label names may stand in a file beside them."""
 
 MOST_FOLDERS = 50
@@ -118,6 +119,10 @@ def _recognised(found: Found) -> Recognised:
     if found.dataset in ("images", "path_labels") or "attributes" in settings:
         more, said = list_settings(file, found.dataset)
         settings, reason = settings | more, reason + said
+    elif found.dataset == "npz":
+        settings |= npz_settings(file)
+    elif found.dataset == "parquet":
+        settings |= parquet_settings(file)
     elif found.dataset == "arff" and (xml := _mulan_xml(file)):
         settings["labels"] = str(xml)
     if found.dataset in WITH_VOCABULARY and (names := vocabulary_of(file)):
@@ -136,7 +141,8 @@ KIND_SAID = {
     "arff": "is ARFF",
     "libsvm": "has rows such as `1,2 3:0.5`",
     "extreme": "begins with the counts of an extreme-classification file",
-    "embeddings": "holds arrays",
+    "npz": "is an archive of arrays",
+    "parquet": "is a table with a column of vectors",
     "images": "is a table with a column of image files",
     "path_labels": "has lines such as `a.jpg 0 1 0`",
     "coco": "is JSON as COCO's",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from mllc.data.recognise_lists import VALUES, first_lines, is_image, read_table
+from mllc.data.recognise_vectors import features_of
 
 _SPLIT = re.compile(r"(?<![a-z])(train|training|trn|test|testing|tst|val|valid|validation|dev)(?![a-z])", re.IGNORECASE)
 _WORDS = {"tr": "train", "te": "test", "ts": "test", "va": "val", "de": "val"}
@@ -27,7 +28,7 @@ def kind_of(file: Path) -> str | None:
     if ending in (".yaml", ".yml"):
         return "yolo" if any(line.startswith("names:") for line in first_lines(file, at_most=1000)) else None
     if ending == ".npz":
-        return "embeddings"
+        return "npz"
     if ending in (".csv", ".tsv", ".parquet"):
         return _kind_of_table(file)
     if ending in TEXT_ENDINGS or split_of(Path(ending)):
@@ -96,4 +97,8 @@ def _is_coco(file: Path) -> bool:
 
 def _kind_of_table(file: Path) -> str | None:
     table = read_table(file)
-    return None if table is None else table.kind
+    if table is None:
+        return None
+    if table.image_column is not None:
+        return "images"
+    return "parquet" if file.suffix.lower() == ".parquet" and features_of(table) else None

@@ -51,14 +51,6 @@ class Table:
         columns = (name for name in self.header if self.column(name))
         return next((name for name in columns if all(map(is_image, self.column(name)))), None)
 
-    @property
-    def kind(self) -> str | None:
-        """images, embeddings (a column of lists of numbers), or None."""
-        if self.image_column is not None:
-            return "images"
-        lists = [name for name in self.header for cell in self.column(name)[:1] if isinstance(cell, list) and cell]
-        return "embeddings" if any(isinstance(self.column(name)[0][0], float) for name in lists) else None
-
 
 def is_image(cell: Any) -> bool:
     """Whether a cell names an image file.

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from formats import FORMATS, write_images
 
@@ -144,6 +145,46 @@ def test_where_images_and_label_names_are(tmp_path):
     write_images(tmp_path / "images", ["x/a.jpg"])
     root = recognise(tmp_path / "lists").settings["root"]
     assert root == str(tmp_path / "lists" / "../images")
+
+
+@pytest.mark.parametrize(
+    ("names", "settings"),
+    [
+        (("features", "labels"), {}),
+        (("X", "Y"), {"features": "X", "labels": "Y"}),
+        (("embeddings", "labels_indptr", "labels_indices"), {"features": "embeddings"}),
+        (("x", "targets_indptr", "targets_indices"), {"features": "x", "labels": "targets"}),
+        (("a", "b"), {}),
+    ],
+)
+def test_archives(tmp_path, names, settings):
+    for split in ("train", "test"):
+        np.savez(tmp_path / f"{split}.npz", **{name: np.zeros(2) for name in names})
+    assert found(tmp_path) == ("npz", {"train": "train.npz", "test": "test.npz", **settings})
+
+
+@pytest.mark.parametrize(
+    ("columns", "dataset", "settings"),
+    [
+        ({"features": [[0.5, 1.0]], "labels": [["a"]]}, "parquet", {}),
+        (
+            {"id": ["x"], "embedding": [[0.5, 1.0]], "tags": [["a"]]},
+            "parquet",
+            {"features": "embedding", "labels": "tags"},
+        ),
+        ({"f0": [0.5], "f1": [1.0], "a": [0], "b": [1]}, "parquet", {"features": "f", "labels": "['a', 'b']"}),
+        ({"v_0": [0.5], "v_1": [1.0], "label": [[1]]}, "parquet", {"features": "v", "labels": "label"}),
+        ({"image": ["a.jpg"], "labels": [["a"]]}, "images", {}),
+    ],
+)
+def test_parquet(tmp_path, columns, dataset, settings):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    (tmp_path / "a.jpg").touch()
+    root = {"root": str(tmp_path)} if dataset == "images" else {}
+    assert found(tmp_path) == (dataset, {"train": "train.parquet", **root, **settings})
 
 
 def test_an_attribute_list_of_another_name(tmp_path):
