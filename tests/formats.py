@@ -100,6 +100,32 @@ def extreme(folder: Path) -> Made:
     return Made(("dataset=extreme", f"dataset.train={train}", f"dataset.test={test}"), test, folder)
 
 
+def truth(samples: int) -> np.ndarray:
+    return np.array([[label in true_labels(number) for label in range(len(LABELS))] for number in range(samples)])
+
+
+def npz(folder: Path) -> Made:
+    for split, samples, seed in (("train", 60, 0), ("test", 20, 1)):
+        arrays = {"features": vectors(samples, seed), "labels": truth(samples), "label_names": np.array(LABELS)}
+        np.savez(folder / f"{split}.npz", **arrays)
+    train, test = folder / "train.npz", folder / "test.npz"
+    return Made(("dataset=npz", f"dataset.train={train}", f"dataset.test={test}"), test, folder)
+
+
+def parquet(folder: Path) -> Made:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for split, samples, seed in (("train", 60, 0), ("test", 20, 1)):
+        names = [[LABELS[label] for label in true_labels(number)] for number in range(samples)]
+        columns = {"features": vectors(samples, seed).tolist(), "labels": names}
+        pq.write_table(pa.table(columns), folder / f"{split}.parquet")
+    (folder / "names.txt").write_text("\n".join(LABELS) + "\n")
+    train, test, names = (folder / name for name in ("train.parquet", "test.parquet", "names.txt"))
+    settings = (f"dataset.train={train}", f"dataset.test={test}", f"dataset.vocabulary={names}")
+    return Made(("dataset=parquet", *settings), test, folder)
+
+
 def images(folder: Path) -> Made:
     for split, samples in (("train", 24), ("test", 8)):
         names = [f"{split}/{i}.png" for i in range(samples)]

@@ -12,14 +12,13 @@ from torch import Tensor
 
 from mllc.data.files import existing_file
 from mllc.data.image_list import read_vocabulary
+from mllc.data.label_arrays import MOST_LABELS
 from mllc.data.rows import Matrix, Sparse, target_rows
 from mllc.data.svmlight import Lines, read_lines
 from mllc.errors import ConfigError, DataError
 from mllc.wording import counted
 
 SCALES = ("none", "unit")
-MOST_LABELS = 10_000_000
-"""Beyond that a number in a file is taken for a slip: every label has a name and a unit of the network."""
 
 
 class Ragged(NamedTuple):

@@ -1,0 +1,200 @@
+"""Vectors and their labels in NumPy's .npz archives, one a split; nothing in them is executed."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from mllc.data.files import existing_file
+from mllc.data.label_arrays import is_lists, list_labels, matrix_targets
+from mllc.data.rows import target_rows
+from mllc.data.vectors import AT_ONCE, Vectors, encoded, vector_dataset
+from mllc.errors import ConfigError, DataError
+from mllc.types import Dataset, Samples, Targets
+from mllc.wording import counted, listed
+
+KINDS = ("auto", "matrix", "lists")
+
+
+def npz(
+    *,
+    train: str,
+    test: str | None = None,
+    val: str | None = None,
+    features: str = "features",
+    labels: str = "labels",
+    labels_as: str = "auto",
+    label_names: str = "label_names",
+    ids: str = "ids",
+    num_labels: int | None = None,
+    standardize: bool = True,
+    group: str | None = None,
+) -> Dataset:
+    """Archives of arrays, one a split, as numpy.savez writes them.
+
+    features     name of the array of the vectors, (samples, features)
+    labels       name of the array of the labels. As a matrix: (samples, labels), 0, 1 or NaN (unknown). As lists:
+                 (samples, most labels of one), the numbers of the true labels, filled up with -1; or two arrays,
+                 NAME_indptr and NAME_indices: sample i has indices[indptr[i]:indptr[i + 1]]
+    labels_as    matrix, lists or auto: lists where a number other than 0 and 1 occurs
+    label_names  name of an array of names, in the training file, if there is one; else label0, label1, ...
+    ids          name of an array of the samples' names, if there is one
+    num_labels   of lists without names; None: as the largest number of all files has it
+    standardize  each feature gets mean 0 and variance 1, by the training file
+    group        name of an array of the samples' groups (split.group)
+
+    Raises DataError, naming file and array or row (from 1), for what cannot be understood.
+    """
+    if labels_as not in KINDS:
+        raise ConfigError(f"dataset.labels_as={labels_as}: auto, matrix or lists is needed")
+    given = {"train": train, "val": val, "test": test}
+    files = {split: existing_file(path, f"dataset.{split}") for split, path in given.items() if path is not None}
+    optional = {"label_names": label_names, "ids": ids}
+    arrays = {split: _read(file, features, labels, optional, group) for split, file in files.items()}
+    names = arrays["train"].get("label_names")
+    num_labels = num_labels if names is None else len(names)
+    notes: list[str] = []
+    truth: dict[str, tuple[Targets, Tensor | None]] = {}
+    if labels_as == "lists" or (labels_as == "auto" and any(_are_lists(found) for found in arrays.values())):
+        lists = {
+            split: list_labels(files[split], found["labels"], found.get("starts"), len(found["features"]))
+            for split, found in arrays.items()
+        }
+        if num_labels is None:
+            num_labels = max(int(columns.max(initial=-1)) for _, columns in lists.values()) + 1
+            notes.append(f"{counted(num_labels, 'label')}, as the largest number has it")
+        for split, (starts, columns) in lists.items():
+            if columns.max(initial=-1) >= num_labels:
+                largest = f"label {columns.max()}, but there are {num_labels}, numbered from 0"
+                raise DataError(f"{files[split]}: {labels} has {largest}")
+            truth[split] = target_rows(starts, columns, num_labels), None
+    else:
+        for split, found in arrays.items():
+            truth[split] = matrix_targets(files[split], found["labels"], len(found["features"]))
+        num_labels = num_labels or truth["train"][0].shape[1]
+        for split, (targets, _) in truth.items():
+            if targets.shape[1] != num_labels:
+                raise DataError(f"{files[split]}: {labels} has {targets.shape[1]} labels, but there are {num_labels}")
+    parts = {
+        split: Vectors(files[split], found["features"], *truth[split], found.get("ids"), found.get("group"))
+        for split, found in arrays.items()
+    }
+    names = [f"label{label}" for label in range(num_labels)] if names is None else names
+    return vector_dataset(names, parts, standardize=standardize, notes=notes)
+
+
+def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
+    """The vectors of an archive in the form of the data set, read from it a chunk at a time."""
+    file, row = existing_file(path, "INPUT"), 0
+    name = settings.get("features") or "features"
+    with _archive(file) as archive:
+        ids = _texts(file, settings["ids"], archive) if settings.get("ids") in archive.files else None
+        _require(file, archive, name)
+    with _unreadable(file), zipfile.ZipFile(file) as zipped, zipped.open(f"{name}.npy") as stream:
+        shape, fortran, dtype = _header(stream)
+        if len(shape) != 2 or fortran or dtype.kind not in "fiu":
+            raise DataError(
+                f"{file}: {name} is {dtype} of shape {shape}; numbers (samples, features), in C order, are expected"
+            )
+        if ids is not None and len(ids) != shape[0]:
+            raise DataError(f"{file}: {shape[0]} rows of features, but {len(ids)} of ids")
+        while row < shape[0]:
+            size = min(AT_ONCE, shape[0] - row)
+            content = stream.read(size * shape[1] * dtype.itemsize)
+            rows = np.frombuffer(content, dtype).reshape(size, shape[1])
+            chosen = [f"{file.name}:{row + one}" for one in range(size)] if ids is None else ids[row : row + size]
+            yield Samples(list(chosen), encoded(rows, encoding, file, row))
+            row += size
+    if not row:
+        raise DataError(f"{file}: there are no samples in it")
+
+
+def _read(file: Path, features: str, labels: str, optional: Mapping[str, str], group: str | None) -> dict[str, Any]:
+    """The arrays of a file: features, labels (or starts and labels), and what else it has."""
+    with _archive(file) as archive:
+        found: dict[str, Any] = {"features": _numbers(file, features, archive)}
+        starts, indices = f"{labels}_indptr", f"{labels}_indices"
+        if labels not in archive.files and starts in archive.files:
+            found |= {"starts": _numbers(file, starts, archive), "labels": _numbers(file, indices, archive)}
+        else:
+            found["labels"] = _numbers(file, labels, archive)
+        for what, name in optional.items():
+            if name in archive.files or name != what:
+                found[what] = _texts(file, name, archive)
+        if group is not None:
+            found["group"] = _texts(file, group, archive)
+    return found
+
+
+@contextmanager
+def _unreadable(file: Path) -> Iterator[None]:
+    """DataError for what zipfile and NumPy say of a file that is not what it should be."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TypeError, RuntimeError, MemoryError) as error:
+        raise DataError(f"{file}: cannot be read as .npz: {(str(error).splitlines() or ['?'])[0][:200]}") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError) as error:
+        raise DataError(f"{file}: cannot be read as .npz: {str(error)[:200]}") from None
+
+
+@contextmanager
+def _archive(file: Path) -> Iterator[Any]:
+    with _unreadable(file), file.open("rb") as stream:  # which NumPy leaves open where it is no archive
+        archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataError(f"{file}: an archive of arrays is expected, as numpy.savez writes it, not a single array")
+        with archive:
+            yield archive
+
+
+def _require(file: Path, archive: Any, name: str) -> None:
+    if name not in archive.files:
+        raise DataError(f"{file}: there is no array {name!r} in it, but {listed(archive.files, 8) or 'none'}")
+
+
+def _array(file: Path, name: str, archive: Any) -> np.ndarray:
+    _require(file, archive, name)
+    try:
+        return archive[name]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{file}: {name} holds Python objects, which are not loaded; save numbers, or text as an array of "
+                "strings: names.astype(str)"
+            ) from None
+        raise
+
+
+def _numbers(file: Path, name: str, archive: Any) -> np.ndarray:
+    found = _array(file, name, archive)
+    if found.dtype.kind not in "biuf":
+        raise DataError(f"{file}: {name} is of dtype {found.dtype}; numbers are expected")
+    return found
+
+
+def _texts(file: Path, name: str, archive: Any) -> list[str]:
+    found = _array(file, name, archive)
+    if found.ndim != 1 or found.dtype.kind not in "Uiu":
+        raise DataError(
+            f"{file}: {name} is {found.dtype} of shape {found.shape}; a row of strings or integers is expected"
+        )
+    return [str(value) for value in found.tolist()]
+
+
+def _are_lists(found: Mapping[str, Any]) -> bool:
+    return "starts" in found or is_lists(found["labels"])
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read:
+        raise ValueError(f"version {version} of the array format")
+    return read[version](stream)
