@@ -246,8 +246,10 @@ FORMATS: dict[str, Callable[[Path], Made]] = {
     "deepfashion": deepfashion,
     "extreme": extreme,
     "images": images,
-    "path_labels": path_labels,
     "libsvm": libsvm,
+    "npz": npz,
+    "parquet": parquet,
+    "path_labels": path_labels,
     "voc": voc,
     "yolo": yolo,
 }

@@ -7,11 +7,15 @@ user names, without need of labels, a chunk at a time, in the form that `encodin
 digits synthetic arff images     the readers; conf/dataset/NAME.yaml holds their settings and defaults
 path_labels                      likewise, of images listed with a 0 or 1 for each label
 libsvm extreme                   likewise, of sparse text
+npz parquet                      likewise, of vectors that another program has computed
 celeba deepfashion               likewise; attribute_lists: what the two share
 coco voc yolo                    likewise, of objects in images
 arff_header arff_rows            the two parts of an ARFF file
+arff_features arff_labels        its attributes as columns of features, by a recipe; as targets
 svmlight svmlight_table          lines of `label,label index:value ...`; whole files of them as sparse arrays
 decimal_text                     many numbers in text parsed at once
+vectors label_arrays             vectors checked and standardized; labels as a matrix or lists of numbers
+parquet_columns                  the columns of a Parquet file as arrays
 coco_json voc_xml objects        a COCO file; a VOC annotation; from the objects in an image to its labels
 yolo_yaml yolo_labels            a YOLO data.yaml; the label file of an image
 tables label_columns             tables that list samples, row by row; which of their columns hold labels
