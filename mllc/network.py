@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
 from mllc import seeding
 from mllc.config.targets import build, target
@@ -16,7 +17,7 @@ from mllc.errors import ModelError
 from mllc.losses.objective import Objective, build_objective
 from mllc.models.backbone import Backbone, split_frozen
 from mllc.models.front import Front
-from mllc.models.model import Model, output_unit
+from mllc.models.model import Model, hidden_layer, output_unit
 from mllc.types import LabelStatistics
 
 Config = dict[str, Any]
@@ -49,19 +50,29 @@ def build_model(
     conf: Config, backbone: Backbone, objective: Objective, statistics: LabelStatistics, device: torch.device
 ) -> Model:
     """A fresh model on the device; label outputs and stages start the same for every trial of one seed."""
-    width, num_labels = backbone.num_features, len(statistics.label_counts)
-    weights = sum(p.numel() for p in backbone.stages.parameters()) + width * num_labels
+    head, num_labels = conf["head"], len(statistics.label_counts)
+    width = head["hidden"] if head["kind"] == "mlp" else backbone.num_features
+    weights = num_weights(conf, backbone, num_labels)
     what = f"{weights:,} weights, {width} features x {num_labels} labels among them"
     each = 8 if device.type == "cpu" else 4  # with the gradient; on a GPU only the start passes the host
     require_memory(each * weights, what, _sizes(conf["backbone"]))
     seed = partial(seeding.derive, conf["dataset"]["name"], conf["seed"], "init")
-    bias = prior_log_odds(statistics) if conf["head"]["bias_init"] == "prior" else 0.0
+    bias = prior_log_odds(statistics) if head["bias_init"] == "prior" else 0.0
     labels = output_unit(width, num_labels, seed("labels"), bias)
     extra = {out: output_unit(width, 1, seed(out), objective.initial_bias[out]) for out in objective.outputs}
-    model = Model(copy.deepcopy(backbone.stages), labels, extra).to(device)
+    hidden = nn.Sequential()
+    if head["kind"] == "mlp":
+        hidden = hidden_layer(backbone.num_features, width, head["dropout"], seed("head"))
+    model = Model(copy.deepcopy(backbone.stages), labels, extra, hidden).to(device)
     if conf["channels_last"] and any(weight.ndim == 4 for weight in model.parameters()):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
+
+
+def num_weights(conf: Config, backbone: Backbone, num_labels: int) -> int:
+    """How many weights a trial of `conf` owns and trains, extra outputs and biases apart."""
+    stages, features, head = sum(p.numel() for p in backbone.stages.parameters()), backbone.num_features, conf["head"]
+    return stages + (head["hidden"] * (features + num_labels) if head["kind"] == "mlp" else features * num_labels)
 
 
 def _build_backbone(node: Config, input_shape: tuple[int, ...], allow: Sequence[str]) -> Backbone:

@@ -15,6 +15,7 @@ from mllc.device import available_bytes
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
+from mllc.network import num_weights
 from mllc.plan import chunks, cohorts, shared_part
 from mllc.preflight import free_gpu, share_or_say_why, validate
 from mllc.report.selection import select
@@ -84,7 +85,7 @@ def train(
         if full:
             results |= {_key(trial.config): _fail(trial, shared, full, screen) for trial in waiting}
             continue
-        for part in chunks(waiting, _most_trials(shared)):
+        for part in chunks(waiting, _most_trials(shared, [trial.config for trial in waiting])):
             options = {"score_test": score_test, "screen": screen, "force": force, "prune": prune}
             for trial, result in _halving(part, shared, **options):
                 results[_key(trial.config)] = result
@@ -118,10 +119,10 @@ def _complete(result: RunResult, score_test: bool, prune: Prune | None) -> bool:
     return result.status == "diverged" or (result.status == "done" and (result.test is not None or not score_test))
 
 
-def _most_trials(shared: Shared) -> int:
+def _most_trials(shared: Shared, configs: Sequence[Config]) -> int:
     """How many replicas fit beside each other: weights, gradients and two optimizer moments in half of what is free."""
-    outputs = shared.backbone.num_features * len(shared.data.label_names)
-    weights = sum(p.numel() for p in shared.backbone.stages.parameters()) + outputs
+    num_labels = len(shared.data.label_names)
+    weights = max(num_weights(conf, shared.backbone, num_labels) for conf in configs)
     return min(max(1, available_bytes(shared.feed.device) // 2 // (4 * 4 * weights)), MOST_TRIALS)
 
 

@@ -52,3 +52,28 @@ def test_labels_that_are_always_true_are_said_and_get_finite_weights(tmp_path):
     )
     assert weight.isfinite().all()
     assert (weight > 0).all()
+
+
+def test_heads_may_differ_within_a_cohort_and_start_as_the_seed_says():
+    heads = ["head.kind=linear,mlp", "head.hidden=7,9", "backbone.freeze=1"]
+    linear, _, small, large = (configs := expand([*SHEET, *heads]))
+    assert len(cohorts(configs)) == 1, "they are compared on the same batches"
+    shared = share(linear)
+    models = [build_replica(conf, "", shared).model for conf in (linear, small, large, small)]
+    assert [len(model.hidden) for model in models] == [0, 3, 3, 3]
+    assert [model.labels.in_features for model in models] == [shared.backbone.num_features, 7, 9, 7]
+    assert torch.equal(models[1].hidden[0].weight, models[3].hidden[0].weight)
+    assert torch.equal(models[1].labels.weight, models[3].labels.weight)
+    for model in models:
+        batch = next(shared.feed.epoch(0))
+        assert model(batch.features)["logits"].shape == (len(batch.targets), len(shared.data.label_names))
+
+
+def test_extra_outputs_see_what_the_label_outputs_see():
+    conf = compose([*SHEET, "loss=softmax_count", "head.kind=mlp", "head.hidden=7", "head.dropout=0.5"])
+    shared = share(conf)
+    model = build_replica(conf, "", shared).model
+    assert {unit.in_features for unit in (model.labels, *model.extra.values())} == {7}
+    features = model.stages(torch.rand(3, 1, 24, 24))
+    assert not torch.equal(model.train().hidden(features), model.hidden(features))
+    assert torch.equal(model.eval().hidden(features), model.hidden(features))

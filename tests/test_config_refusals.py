@@ -46,6 +46,8 @@ REFUSED = {
     "loss.k=0": r"type a whole number >= 1 or null",
     "backbone=mlp backbone.hidden=512": r"type a list \[a,b,...\], each a whole number >= 1",
     "backbone=resnet18 backbone.freeze=[1]": r"type none, all, a whole number >= 1 or text",
+    "head.dropout=0.5": r"of the hidden layer: type head\.kind=mlp as well",
+    "head.kind=mpl": r"type linear or mlp; did you mean 'mlp'\?",
     "backbone=torchvision": r"backbone=torchvision needs backbone.name: type backbone.name=",
     "backbone=resnet18 backbone.name=resnet50": r"backbone=resnet18 has no setting 'name'",
     "backbone=torchvision backbone.name=vit_b_16 backbone.wieghts=x": r"backbone=torchvision has no setting 'wieghts'",

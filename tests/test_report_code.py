@@ -43,6 +43,7 @@ RUNS = {
     "product_above": "loss=softmax_count loss.penalty=product loss.rule=product_above optimizer=adadelta",
     "mean": "loss=abs_kl loss.reduction=mean",
     "epoch": "loss=large_loss optimizer=adamw",
+    "hidden": "loss=focal head.kind=mlp head.hidden=16 head.bias_init=prior",
 }
 
 

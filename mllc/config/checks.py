@@ -24,6 +24,9 @@ ALLOWED = {
     "channels_last": "bool",
     "clip": "number > 0|null",
     "monitor": "|".join(MONITORS),
+    "head.kind": "linear|mlp",
+    "head.hidden": "integer >= 1",
+    "head.dropout": "number >= 0 < 1",
     "head.bias_init": "zero|prior",
     "split.val": "number > 0 < 1",
     "split.test": "number > 0 < 1",
@@ -156,6 +159,10 @@ def _check_combinations(config: dict[str, Any]) -> None:
         raise ConfigError(f"split.val={val} and split.test={test} leave nothing to train on; keep their sum below 1")
     if config["optimizer"].get("nesterov") and not config["optimizer"].get("momentum"):
         raise ConfigError("optimizer.nesterov=true needs optimizer.momentum > 0, such as optimizer.momentum=0.9")
+    if config["head"]["dropout"] and config["head"]["kind"] != "mlp":
+        raise ConfigError(
+            f"head.dropout={config['head']['dropout']} is of the hidden layer: type head.kind=mlp as well"
+        )
     data, backbone = ((config[group].get("traits") or {}).get("kind", "any") for group in ("dataset", "backbone"))
     if "any" not in (data, backbone) and data != backbone:
         raise ConfigError(

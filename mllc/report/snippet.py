@@ -71,7 +71,11 @@ class Snippet:
     def _yours(self) -> Iterator[str]:
         yield "Yours:"
         yield f"  model          features -> {self.outputs}; logits are (batch, labels), before any sigmoid"
-        if self.config["head"]["bias_init"] == "prior":
+        head = self.config["head"]
+        if head.get("kind") == "mlp":
+            drops = f" and dropout of {head['dropout']}" if head["dropout"] else ""
+            yield f"                 in the run it ends in {head['hidden']} hidden units with ReLU{drops}, then these outputs"
+        if head["bias_init"] == "prior":
             yield "  label_layer    the linear layer that makes the logits"
         for name in self.extra:
             yield f"  {name + '_layer':14} the linear layer that makes {name}, one number a sample: (batch,)"
