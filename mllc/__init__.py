@@ -16,6 +16,7 @@ The way of a batch, top to bottom; imports point down only:
     inspection/  a data set -> its labels, copies and baselines, in numbers
     config/      conf/ and overrides -> checked configs      store       run folders (a folder)
     feed         rows -> batches of features, shared by a cohort; plan: trials -> cohorts; device; environment
+    features     what a frozen front makes of a data set, kept on disk
 
     losses/      functions of logits and targets, their decision rules and scores
     metrics/     functions of scores or decisions and targets; thresholds, baselines, collapse

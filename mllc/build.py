@@ -5,7 +5,7 @@ import inspect
 import json
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from mllc import seeding
 from mllc.config import catalogue
 from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
+from mllc.data.augment import is_random
 from mllc.data.single_positive import single_positive
 from mllc.data.splits import carve, split_fingerprint
 from mllc.data.statistics import constant_labels, label_statistics
 from mllc.device import pick_device
 from mllc.errors import ConfigError, DataError
 from mllc.evaluate import evaluate_baselines
+from mllc.features import KeptFeatures
 from mllc.feed import Feed
 from mllc.losses.best_constant import best_constant
 from mllc.losses.objective import Objective
@@ -105,19 +107,26 @@ class Shared:
 
 def open_data(conf: Config, allow: tuple[str, ...] = ()) -> Dataset:
     """The data set that a config names, read and split for its seed; nothing is asked of it yet."""
-    dataset, seed = _sized(conf["dataset"], conf["backbone"]), conf["seed"]
-    name = dataset["name"]
-    loaded = _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
-    data = carve(loaded, **conf["split"], generator=seeding.generator(name, seed, "split"))
-    if dataset.get("single_positive"):
-        data = single_positive(data, seeding.generator(name, seed, "single_positive"))
+    data = _carved(conf, _source(conf, allow))
+    if conf["dataset"].get("single_positive"):
+        data = single_positive(data, seeding.generator(conf["dataset"]["name"], conf["seed"], "single_positive"))
     return replace(data, notes=(*data.notes, *constant_labels(data.label_names, label_statistics(data.train))))
+
+
+def _source(conf: Config, allow: tuple[str, ...]) -> Dataset:
+    """The data set that a config names, as it was read."""
+    dataset = _sized(conf["dataset"], conf["backbone"])
+    return _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
+
+
+def _carved(conf: Config, source: Dataset) -> Dataset:
+    return carve(source, **conf["split"], generator=seeding.generator(conf["dataset"]["name"], conf["seed"], "split"))
 
 
 def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     """Reads and splits the data, builds the backbone and freezes its front; nothing here depends on the loss."""
     device = pick_device(conf["device"])
-    dataset, seed = _sized(conf["dataset"], conf["backbone"]), conf["seed"]
+    dataset, seed = conf["dataset"], conf["seed"]
     name = dataset["name"]
     data = open_data(conf, allow)
     if len(data.train) < 2:
@@ -131,7 +140,20 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
             "their random initial weights; for trained ones type backbone.weights=DEFAULT or =FILE, where it has them"
         )
         data = replace(data, notes=(*data.notes, note))
-    feed = Feed(name, data, seed, conf["batch_size"], front, device, augment=dataset.get("augment") or {})
+    augment, kept = dataset.get("augment") or {}, None
+    if front.is_frozen and is_random(augment):
+        off = " ".join(f"dataset.augment.{key}=0" for key, value in augment.items() if is_random({key: value}))
+        note = (
+            "training images are augmented, so the frozen layers see each of them anew in every epoch: one view an "
+            f"epoch, the same for every loss; to have them seen once, and kept for later runs, type {off}"
+        )
+        data = replace(data, notes=(*data.notes, note))
+    elif front.is_frozen and not starts_random(conf["backbone"]):
+        from mllc.data.image_cache import cache_folder
+
+        source = _source(conf, allow)
+        kept = KeptFeatures(front, source, partial(_carved, conf), cache_folder(conf["cache"]), device)
+    feed = Feed(name, data, seed, conf["batch_size"], front, device, augment, kept)
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, backbone, feed, fingerprints, allow)
 

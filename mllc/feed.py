@@ -15,6 +15,7 @@ from mllc.data.augment.mixup import mixup
 from mllc.data.batches import batches
 from mllc.data.rows import Sparse, dense, dense_if_small
 from mllc.device import available_bytes, require_memory
+from mllc.features import KeptFeatures
 from mllc.models.front import Front
 from mllc.types import Dataset, Rows, Targets
 
@@ -54,6 +55,7 @@ class Feed:
     seed       the repeat
     front      what makes features of rows, on the device
     augment    arguments of mllc.data.augment.augment, and alpha of mixup; all zero: none
+    kept       the features of the front, where they can be used in every run
     keep_bytes features of a frozen front are kept in memory up to this size a split, else computed for each batch
     """
 
@@ -64,6 +66,7 @@ class Feed:
     front: Front
     device: torch.device
     augment: Mapping[str, float] = field(default_factory=dict)
+    kept: KeptFeatures | None = None
     keep_bytes: int = 4 << 30
     _sources: dict[str, Sources] = field(default_factory=dict, init=False)
 
@@ -106,7 +109,8 @@ class Feed:
         mask = None if source.mask is None else _take(source.mask, index, self.device)
         if source.raw and drawn is not None and self._random and rows.ndim == 4:
             rows, targets, mask = self._augmented(rows, targets, mask, drawn)
-        return Batch(self.front(rows) if source.raw else rows, targets.float(), mask)
+        features = self.front(rows) if source.raw else self.front.laid_out(rows)
+        return Batch(features, targets.float(), mask)
 
     def _augmented(
         self, rows: Tensor, targets: Tensor, mask: Tensor | None, drawn: tuple[int, int]
@@ -130,9 +134,11 @@ class Feed:
     def _open(self, name: str) -> Sources:
         """Keeps the features of a frozen front where nothing random comes before it, and they are not too many."""
         split, augmented = self.data.split(name), name == "train" and self._random
-        rows = _resident(dense_if_small(split.inputs), self.device)
         targets = _resident(_targets(split.targets, name), self.device)
         mask = None if split.mask is None else _resident(split.mask, self.device)
+        if self.kept is not None and self.keep_bytes and (features := self.kept.of(name)) is not None:
+            return Sources(_resident(features, self.device), targets, mask, raw=False)
+        rows = _resident(dense_if_small(split.inputs), self.device)
         if augmented or not self.front.is_frozen:
             return Sources(rows, targets, mask, raw=True)
         first = self.front(_take(rows, torch.arange(1), self.device))

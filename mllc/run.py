@@ -122,7 +122,7 @@ def _complete(result: RunResult, score_test: bool, prune: Prune | None) -> bool:
 def _most_trials(shared: Shared, configs: Sequence[Config]) -> int:
     """How many replicas fit beside each other: weights, gradients and two optimizer moments in half of what is free."""
     num_labels = len(shared.data.label_names)
-    weights = max(num_weights(conf, shared.backbone, num_labels) for conf in configs)
+    weights = max((num_weights(conf, shared.backbone, num_labels) for conf in configs), default=1)
     return min(max(1, available_bytes(shared.feed.device) // 2 // (4 * 4 * weights)), MOST_TRIALS)
 
 

@@ -49,9 +49,12 @@ class Front(nn.Module):
             rows = rows.float() / 255
         if images and self.mean.numel():
             rows = (rows - self.mean) / self.std
-        if images and self.channels_last:
-            rows = rows.contiguous(memory_format=torch.channels_last)
+        rows = self.laid_out(rows)
         if not self.is_frozen:
             return rows
         with torch.autocast(rows.device.type, dtype=self.amp, enabled=self.amp is not None):
             return self.stages(rows).float()
+
+    def laid_out(self, rows: Tensor) -> Tensor:
+        """Images in the memory format that the stages want; others as they are."""
+        return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 and self.channels_last else rows

@@ -74,7 +74,7 @@ class Snippet:
         head = self.config["head"]
         if head.get("kind") == "mlp":
             drops = f" and dropout of {head['dropout']}" if head["dropout"] else ""
-            yield f"                 in the run it ends in {head['hidden']} hidden units with ReLU{drops}, then these outputs"
+            yield f"                 it ends, in the run, in {head['hidden']} hidden units with ReLU{drops}"
         if head["bias_init"] == "prior":
             yield "  label_layer    the linear layer that makes the logits"
         for name in self.extra:
