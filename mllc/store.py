@@ -106,7 +106,8 @@ class RunFolder(Folder):
         try:
             return yaml.safe_load((self.path / "config.yaml").read_text())
         except (OSError, yaml.YAMLError) as error:
-            raise StoreError(f"{self.path}/config.yaml cannot be read: {error}") from None
+            said = " ".join(str(error).split())
+            raise StoreError(f"{self.path}/config.yaml cannot be read: {said}") from None
 
     def save_model(self, model: ModelFile) -> None:
         """Writes model.json."""

@@ -1,4 +1,6 @@
-"""What every test gets: one torch thread, a cache folder of its own, and no gpu tests without a GPU."""
+"""What every test gets: one torch thread, a cache folder of its own, no gpu tests without a GPU; the command."""
+
+import sys
 
 import pytest
 import torch
@@ -9,6 +11,20 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("MLLC_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def run_cli(monkeypatch, capsys):
+    """Runs `mllc ARGUMENTS` in this process: exit code, stdout, stderr."""
+    from mllc import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mllc", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return (left.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 def pytest_collection_modifyitems(items):

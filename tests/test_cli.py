@@ -16,19 +16,6 @@ TYPO = ["train", "loss=focl"]
 
 
 @pytest.fixture
-def run_cli(monkeypatch, capsys):
-    """Runs `mllc ARGUMENTS` in this process: exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mllc", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return (left.value.code or 0, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
 def fake_run(monkeypatch):
     """Stands for mllc.run and preflight, which would train: remembers its calls, gives the results it is told to."""
     result = RunResult("a1", "focal", "digits", "patch", "focal", "adam", 0, {}, {}, "done", "val_map")

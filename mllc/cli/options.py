@@ -20,6 +20,18 @@ def complete_kind(incomplete: str) -> list[str]:
     return [kind for kind in KINDS if kind.startswith(incomplete)]
 
 
+def complete_lines(incomplete: str) -> list[str]:
+    return [format for format in ("csv", "jsonl") if format.startswith(incomplete)]
+
+
+def complete_decides(incomplete: str) -> list[str]:
+    return [way for way in ("own", "global", "per-label") if way.startswith(incomplete)]
+
+
+def complete_model_format(incomplete: str) -> list[str]:
+    return [format for format in ("torch_export", "onnx", "safetensors") if format.startswith(incomplete)]
+
+
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="group=choice or key=value, such as loss=focal", autocompletion=_complete_override),
@@ -64,6 +76,27 @@ Labels = Annotated[Path | None, typer.Option(help="File of label names, one a li
 HalvesSeed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Of the halves on which thresholds are tuned and measured")
 ]
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a folder that holds one run")]
+Input = Annotated[
+    Path,
+    typer.Argument(metavar="INPUT", help="A file of new samples, in the run's format; or images"),
+]
+LinesFormat = Annotated[str, typer.Option(help="csv or jsonl", autocompletion=complete_lines)]
+Decides = Annotated[
+    str, typer.Option(help="What decides: own (the loss's rule), global or per-label", autocompletion=complete_decides)
+]
+TopK = Annotated[int | None, typer.Option(metavar="K", help="Instead: the K labels of the largest scores")]
+EveryScore = Annotated[bool, typer.Option("--scores", help="Write the score of every label")]
+LinesOut = Annotated[Path | None, typer.Option(metavar="FILE", help="Write into this file, whole or not at all")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples at a time [as in training]", show_default=False)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
+
+ModelFormat = Annotated[
+    str, typer.Option(help="torch_export, onnx or safetensors", autocompletion=complete_model_format)
+]
+ModelOut = Annotated[Path, typer.Option(metavar="FILE", help="The file to write")]
+Overwrite = Annotated[bool, typer.Option("--force", help="Write over a file that is there")]
 
 
 def importable(allow_target: list[str] | None, config_dir: Path | None) -> tuple[str, ...]:

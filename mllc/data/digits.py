@@ -1,12 +1,17 @@
 """The digit sheet: handwritten digits in a grid of cells; 1000 labels, about two of them true."""
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 
 from mllc.data.assemble import assemble
+from mllc.data.image_samples import image_samples
 from mllc.device import require_memory
 from mllc.errors import ConfigError
-from mllc.types import Dataset, Split
+from mllc.types import Dataset, Samples, Split
 
 DIGIT = 8
 """Height and width of a source digit, in pixels."""
@@ -53,6 +58,12 @@ def digits(*, samples: int, test_samples: int, grid: int, mean_filled: float, no
         train=_sheets("train", samples, images[order[:cut]], classes[order[:cut]], grid, mean_filled, noise, rng),
         test=_sheets("test", test_samples, images[order[cut:]], classes[order[cut:]], grid, mean_filled, noise, rng),
     )
+
+
+def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
+    """Sheets as image files (see `image_samples`), made grey and squeezed to the size of a sheet."""
+    for ids, pixels in image_samples(path, settings, {"size": settings["grid"] * DIGIT}):
+        yield Samples(ids, pixels.float().mean(1, keepdim=True).round().to(torch.uint8))
 
 
 def _sheets(

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from mllc.errors import ModelError
 
+TO_COME = "TO COME"
+"""In the place of a file: weights of the same kind are put into the model afterwards, as a run's checkpoint is."""
+
 
 def load_weights(model: nn.Module, published: Any, weights: str | None) -> None:
     """Puts initial weights into a torchvision `model` in place.
@@ -21,7 +24,7 @@ def load_weights(model: nn.Module, published: Any, weights: str | None) -> None:
                (.safetensors, or a .pth state dict, which is read without executing anything). Entries of the
                classification layer are not used, whatever their shape.
     """
-    if weights is None:
+    if weights is None or weights == TO_COME:
         return
     state = _today(_published(published) if weights == "DEFAULT" else _read(Path(weights)))
     own = model.state_dict()

@@ -9,12 +9,15 @@ from pathlib import Path
 from mllc.errors import StoreError
 from mllc.result import RunResult
 from mllc.study import Study
-from mllc.wording import counted
+from mllc.wording import counted, listed
 
 RESULT, STUDY = "result.json", "study.json"
 
 DEPTH = 3
 """How many folders below a given one run folders are looked for."""
+
+ENDS = {"diverged": "diverged", "failed": "failed", "pruned": "was given up early by its search"}
+"""How a run without a model ended."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,20 @@ def load(paths: Iterable[Path | str] = ("runs",), *, say: Callable[[str], None] 
         {run_id: folder for run_id, (_, folder) in runs.items()},
         list(studies.values()),
     )
+
+
+def load_one(path: Path) -> tuple[RunResult, Path]:
+    """The one finished run in or below a folder, and its own folder; StoreError where there is none with a model."""
+    found = load([path])
+    if len(found.results) > 1:
+        folders = [str(folder) for folder in found.folders.values()]
+        raise StoreError(f"{path} holds {len(folders)} runs; type one of them: {listed(folders, limit=3, quote=str)}")
+    (result,) = found.results
+    folder = found.folders[result.run_id]
+    if result.status != "done":
+        because = f" ({result.message})" if result.message else ""
+        raise StoreError(f"{folder} has no model to apply: its run {ENDS.get(result.status, 'ended')}{because}")
+    return result, folder
 
 
 def _files(path: Path) -> list[Path]:

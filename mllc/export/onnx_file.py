@@ -1,0 +1,40 @@
+"""ONNX: the one operation that torch's exporter has no translation for, and the metadata."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mllc.export.about import KEY
+
+
+def write_onnx(network: nn.Module, inputs: Tensor, about: dict[str, Any], file: Path) -> None:
+    """Writes the network with `inputs` -> `scores`, `decisions`, of any batch size, and `about` as a metadata entry."""
+    program = torch.onnx.export(
+        network,
+        (inputs,),
+        dynamo=True,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        input_names=["inputs"],
+        output_names=["scores", "decisions"],
+        custom_translation_table={torch.ops.aten.sort.stable: _sort_stable},
+        verbose=False,
+    )
+    assert program is not None, "torch.onnx.export returns a program with dynamo=True"
+    program.model.metadata_props[KEY] = json.dumps(about)
+    program.save(file)
+
+
+def _sort_stable(self: Any, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    """torch.sort(stable=True), which the rules of the count and ranking losses take labels by.
+
+    ONNX's TopK is stable by its definition: of equal values the one of lower index comes first.
+    """
+    import onnxscript
+
+    op: Any = onnxscript.opset18
+    last = op.Constant(value_ints=[dim])
+    number = op.Gather(op.Shape(self), last)
+    return op.TopK(self, number, axis=dim, largest=int(descending), sorted=1)
