@@ -151,17 +151,19 @@ def photos(folder):
 
 def test_images_their_sizes_and_what_cannot_be_read(tmp_path):
     typed = ["dataset=images", *photos(tmp_path), "dataset.size=8", f"cache={tmp_path}/cache"]
-    (tmp_path / "train3.png").write_bytes(b"no image")
+    for name in ("train3.png", "train7.png"):
+        (tmp_path / name).write_bytes(b"no image")
     (tmp_path / "test5.png").write_bytes((tmp_path / "train5.png").read_bytes())
     done = mllc("inspect", *typed, "--format", "json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert told["image_size"] == [8, 8]
-    assert told["num_samples"] == 25
-    assert told["unreadable"] == {"train": 1}
+    assert told["num_samples"] == 24
+    assert told["unreadable"] == {"train": 2}
     assert "training refuses them unless dataset.on_bad_image=skip" in told["findings"]["unreadable"]
-    assert any("train3.png" in note for note in told["notes"])
-    assert told["image_files"]["number"] == 25
+    (note,) = (note for note in told["notes"] if "skipped" in note)
+    assert re.fullmatch(r"2 images of train skipped; the first: .*line 5: train3\.png: .*; then 'train7\.png'", note)
+    assert told["image_files"]["number"] == 24
     assert (told["image_files"]["distinct"], told["image_files"]["width"]) == (1, [12, 12, 12])
     copies = {name: one for name, one in told["copies"].items() if one["count"]}
     assert len(copies) == 1

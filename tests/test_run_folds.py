@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from torchvision.utils import save_image
 from typer.testing import CliRunner
 
 from mllc.build import share
@@ -158,3 +159,42 @@ def test_initial_weights_do_not_depend_on_the_fold(tmp_path):
     one, other = (share(conf) for conf in expand(typed))
     assert set(one.data.split("test").ids) == set(other.data.train.ids) | set(other.data.split("val").ids)
     assert one.feed.seed == other.feed.seed
+
+
+@pytest.mark.parametrize("cache", ["disk", "none"])
+def test_images_of_one_group_stay_together_in_every_fold_whatever_holds_them(tmp_path, cache):
+    for split, number in (("train", 12), ("test", 6)):
+        lines = ["image,labels,film"]
+        for row in range(number):
+            level = 10 * row + (split == "test") * 5
+            save_image(torch.full((3, 8, 8), level / 255), tmp_path / f"{split}{row}.png")
+            lines.append(f"{split}{row}.png,{'a|b' if row % 2 else 'c'},{split}{row // 2}")
+        (tmp_path / f"{split}.csv").write_text("\n".join(lines) + "\n")
+    files = [f"dataset.{split}={tmp_path}/{split}.csv" for split in ("train", "test")]
+    typed = ["dataset=images", f"dataset.root={tmp_path}", *files, "dataset.size=8", f"dataset.cache={cache}"]
+    typed += [
+        f"cache={tmp_path}/cache",
+        "split.folds=3",
+        "split.fold=0,1,2",
+        "split.group=film",
+        "device=cpu",
+        "backbone=patch",
+    ]
+    tested = []
+    for conf in expand(typed):
+        shared = share(conf)
+        seen = {}
+        for split in ("train", "val", "test"):
+            part = shared.data.split(split)
+            rows = torch.cat([batch.features for batch in shared.feed.split(split)])
+            assert len(rows) == len(part)
+            for name, group, pixels in zip(part.ids, part.groups or (), rows, strict=True):
+                seen.setdefault(group, set()).add(split)
+                place = int("".join(letter for letter in name if letter.isdigit()))
+                level = 10 * place + name.startswith("test") * 5
+                assert torch.allclose(
+                    pixels[0, 0, 0], shared.feed.front(torch.full((1, 3, 8, 8), level).byte())[0, 0, 0, 0]
+                )
+        assert all(len(parts) == 1 for parts in seen.values())
+        tested += shared.data.split("test").ids
+    assert sorted(tested) == sorted([f"train{row}.png" for row in range(12)] + [f"test{row}.png" for row in range(6)])

@@ -13,7 +13,7 @@ from mllc.data.image_rows import CACHES, hold
 from mllc.data.rows import select
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Split
-from mllc.wording import counted
+from mllc.wording import counted, listed
 
 
 def check_image_settings(size: int, on_bad_image: str, cache: str = "auto") -> None:
@@ -67,7 +67,9 @@ def image_dataset(
             if on_bad_image == "error":
                 more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
                 raise DataError(f"{bad}{more}; type dataset.on_bad_image=skip to leave out such images")
-            told.append(f"{counted(len(unreadable), 'image')} of {split} skipped; the first: {bad}")
+            others = [entries[row].image for row in list(unreadable)[1:]]
+            also = f"; then {listed(others)}" if others else ""
+            told.append(f"{counted(len(unreadable), 'image')} of {split} skipped; the first: {bad}{also}")
             skipped[split] = len(unreadable)
             kept = [row for row in range(len(entries)) if row not in unreadable]
             rows = select(rows, torch.tensor(kept, dtype=torch.int64))
