@@ -12,7 +12,7 @@ from mllc.page.settings import budget_table, runs_table, settings_table, shared
 from mllc.plots import Picture
 from mllc.plots.gallery import critical_difference_of
 from mllc.report import compared
-from mllc.report.comparison import Row, label
+from mllc.report.comparison import Row, label, repeats
 from mllc.report.conclusion import conclusion
 from mllc.report.datasets import over_data_sets, told
 from mllc.report.loading import Finished
@@ -120,6 +120,7 @@ def _title(blocks: Iterable[Block]) -> str:
 def _about(blocks: Sequence[Block]) -> str:
     rows = [row for block in blocks for row in block if row.runs]
     parts = [counted(len(blocks), "comparison")] if len(blocks) > 1 else []
-    parts += [counted(len(rows), "row"), counted(len({seed for row in rows for seed in row.seeds}), "seed")]
+    repeated = {run.repeat for row in rows for run in row.runs}
+    parts += [counted(len(rows), "row"), repeats(len(repeated), rows)]
     parts += [counted(sum(row.trials for row in rows), "run")]
     return "; ".join([*parts, f"{duration(sum(row.seconds for row in rows))} of training"])

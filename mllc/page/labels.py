@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mllc.page.document import Labels, Numbers, Part, Text
 from mllc.plots.folders import read_labels
-from mllc.report.comparison import Row, label
-from mllc.report.verdicts import Question, Seed, seed_of
+from mllc.report.comparison import Row, label, repeat_word, repeats
+from mllc.report.verdicts import Question, Seed, overlap, seed_of
 from mllc.statistics import labels_apart
 from mllc.wording import counted
 
@@ -69,16 +69,17 @@ def labels_of(
     cut = "".join(f"; for want of room {kept} of {counted(all_, word)}" for word, kept, all_ in parts if kept < all_)
     table = Labels(
         name,
-        f"Each label on test, means over {counted(seeds, 'seed')}; empty where a label has no positives{cut}",
+        f"Each label on test, means over {repeats(seeds, trained)}; empty where a label has no positives{cut}",
         shown,
         [Numbers("train", training[order].round(1).tolist()), Numbers("test", test[order].round(1).tolist())],
         1,
         rows,
         {FIGURES[one]: [_thousandths(found[row][one][order]) for row in rows] for one in columns},
     )
-    apart = _apart({row: {seed: one[columns[0]] for seed, one in runs.items()} for row, runs in by_seed.items()}, asked)
+    figures = {row: {seed: one[columns[0]] for seed, one in runs.items()} for row, runs in by_seed.items()}
+    apart = _apart(figures, asked, overlap(trained[0]))
     what = f"Labels whose {FIGURES[columns[0]]} differs from that of {asked.baseline}"
-    told = f"{what} (paired t-test over seeds, false discovery rate 5 %): {'; '.join(apart)}."
+    told = f"{what} (paired t-test over {repeat_word(trained)}s, false discovery rate 5 %): {'; '.join(apart)}."
     return [table, *([Text(told)] if apart else [])]
 
 
@@ -94,14 +95,14 @@ def fitting(names: Sequence[str], positives: Values, each: int, room: int) -> tu
     return order[:number], shown[:number], int(sizes[number - 1])
 
 
-def _apart(figures: Mapping[str, Mapping[Seed, Values]], asked: Question) -> list[str]:
+def _apart(figures: Mapping[str, Mapping[Seed, Values]], asked: Question, overlap: float) -> list[str]:
     """`zlpr 12 higher, 3 lower of 40`: each row that shares two seeds or more with the baseline."""
     base = figures.get(asked.baseline, {})
     texts: list[str] = []
     for row, mine in figures.items():
         shared = [seed for seed in mine if seed in base]
         if row != asked.baseline and len(shared) > 1:
-            found = labels_apart([mine[seed] for seed in shared], [base[seed] for seed in shared])
+            found = labels_apart([mine[seed] for seed in shared], [base[seed] for seed in shared], overlap=overlap)
             texts.append(f"{row} {found.higher} higher, {found.lower} lower of {found.tested}")
     return texts
 

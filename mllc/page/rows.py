@@ -5,7 +5,7 @@ from functools import partial
 
 from mllc.page.cells import EMPTY, SPLITS, figure, sort_key, time, whole
 from mllc.page.document import Cell, Facts, Heading, Table
-from mllc.report.comparison import Row
+from mllc.report.comparison import Row, repeat_word
 from mllc.report.conclusion import decimals, figure_name, number
 from mllc.report.tables import collapse, named, ratio, three_digits
 from mllc.report.verdicts import Question
@@ -22,7 +22,7 @@ def comparison_table(name: str, block: Sequence[Row], asked: Question) -> Table:
     metric = f"{figure_name(asked.metric)} on {SPLITS[block[0].split]}"
     return Table(
         name,
-        f"The rows by {metric}, means over seeds; the baselines at the end",
+        f"The rows by {metric}, means over {repeat_word(block)}s; the baselines at the end",
         [heading for heading, _ in columns],
         [[[cell(row) for _, cell in columns] for row in rows] for rows in groups if rows],
         order=0,
@@ -44,11 +44,13 @@ def _names(block: Sequence[Row]) -> list[Column]:
 def _headline(block: Sequence[Row], asked: Question) -> list[Column]:
     """The metric, the difference from the baseline, and what may be said of it."""
     name, base = figure_name(asked.metric), asked.baseline
-    found: list[Column] = [(Heading(name, "± half of its 95 % interval over seeds"), partial(_estimate, asked.metric))]
+    word = repeat_word(block)
+    about = f"± half of its 95 % interval over {word}s"
+    found: list[Column] = [(Heading(name, about), partial(_estimate, asked.metric))]
     if any(row.difference for row in block):
         found.append(
             (
-                Heading(f"against {base}", f"difference of {name}, paired by seed, ± half of its 95 % interval"),
+                Heading(f"against {base}", f"difference of {name}, paired by {word}, ± half of its 95 % interval"),
                 partial(_difference, asked.metric),
             )
         )
@@ -58,7 +60,7 @@ def _headline(block: Sequence[Row], asked: Question) -> list[Column]:
         found.append((Heading("p", "of the paired t-test, adjusted for all comparisons (Holm)"), partial(_p, "p_holm")))
         about = "the same of the exact sign-flip test, which does not take differences as normal"
         found.append((Heading("p by flips", about), partial(_p, "p_flip_holm")))
-        found.append((Heading("wins", f"seeds on which it is ahead of {base}"), _wins))
+        found.append((Heading("wins", f"{word}s on which it is ahead of {base}"), _wins))
     if asked.metric != "map":
         found.append((Heading("mAP", "mean over labels of average precision"), partial(_metric, "map")))
     return found

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from mllc.page.cells import EMPTY, ROW, SPLITS, figure, sort_key, time, whole
 from mllc.page.document import Cell, Facts, Heading, Table
-from mllc.report.comparison import Row, label
+from mllc.report.comparison import Row, label, repeat_word
 from mllc.report.conclusion import figure_name
 from mllc.report.notes import plain
 from mllc.report.tables import duration
@@ -52,7 +52,7 @@ def budget_table(name: str, trained: Sequence[Row]) -> Table:
     """What each row was given, and what it took."""
     columns: list[tuple[Heading, Callable[[Row], Cell]]] = [
         (ROW, lambda row: Cell(label(row))),
-        (Heading("seeds"), lambda row: whole(len(row.runs))),
+        (Heading(f"{repeat_word(trained)}s"), lambda row: whole(len(row.runs))),
         (Heading("settings tried"), lambda row: whole(row.tried)),
         (Heading("runs"), lambda row: whole(row.trials)),
         (Heading("diverged or failed"), lambda row: whole(row.trials_failed)),

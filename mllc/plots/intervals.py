@@ -51,12 +51,14 @@ def draw(
     baseline: str | None = None,
     region: float | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
+    repeat: str = "seed",
 ) -> Figure:
     """The rows from top to bottom; with a second panel if any of them has a difference.
 
     axis    what the values are, with their unit
     region  half the width of the region of practical equivalence around the baseline, shaded
     bounds  least and largest value that there can be: an interval may pass them, the axis does not
+    repeat  what the values of a row differ in: seed or fold
     """
     paired = any(row.difference for row in rows)
     size = (9.5 if paired else 6.5, 0.27 * len(rows) + 1.75)
@@ -79,11 +81,12 @@ def draw(
     for axes in rest:
         _differences(axes, rows, region)
         _limit(axes, bounds[0] - bounds[1], bounds[1] - bounds[0])
-        axes.set_xlabel(f"difference to {style.shorten(str(baseline))}, paired by seed")
-    spread = "mean and 95 % interval over seeds" if any(row.interval for row in rows) else "one seed: no interval"
+        axes.set_xlabel(f"difference to {style.shorten(str(baseline))}, paired by {repeat}")
+    several = any(row.interval for row in rows)
+    spread = f"mean and 95 % interval over {repeat}s" if several else f"one {repeat}: no interval"
     handles: list[Artist] = [
         style.key(spread, color=COLORS[0], marker="o", markersize=6),
-        style.key("one seed", **SEED),
+        style.key(f"one {repeat}", **SEED),
     ]
     if reference is not None:
         handles.append(style.key(f"baseline {style.shorten(str(baseline))}", **BASELINE))

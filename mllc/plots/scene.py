@@ -20,7 +20,7 @@ from mllc.plots import (
 )
 from mllc.plots.gather import Gathered
 from mllc.plots.picture import Picture
-from mllc.report.comparison import Row
+from mllc.report.comparison import Row, repeat_word, repeats
 from mllc.report.verdicts import Question, every_pair, seed_values
 from mllc.wording import counted
 
@@ -86,6 +86,7 @@ def comparison(scene: Scene) -> Picture | str:
         axis=words.axis(asked.metric, scene.first.split),
         baseline=baseline,
         region=asked.region,
+        repeat=repeat_word(list(scene.rows.values())),
         bounds=(0, 1) if all(0 <= value <= 1 for row in found for value in row.values) else (-inf, inf),
     )
 
@@ -135,7 +136,9 @@ def training(scene: Scene) -> Picture | str:
         known |= {"best_epoch": run.best_epoch, "collapse": run.collapse}
         (history,) = next(iter(histories.values()))
         return scene.picture("training_curves", title, caption, training_curves.draw_run, history, **known)
-    caption = f" of {counted(len(histories), 'row')}{caption}; mean and range over seeds"
+    caption = (
+        f" of {counted(len(histories), 'row')}{caption}; mean and range over {repeat_word(list(scene.rows.values()))}s"
+    )
     known |= {"baseline": scene.asked.baseline}
     return scene.picture("training_curves", "Training curves", caption, training_curves.draw_rows, histories, **known)
 
@@ -255,4 +258,4 @@ def _of(drawn: Mapping[str, object], scene: Scene) -> str:
     seeds = max(len(runs) for runs in scene.data.drawn.values())
     if len(drawn) == len(scene.rows) and seeds == max(len(row.runs) for row in scene.rows.values()):
         return rows
-    return f"{rows} of {len(scene.rows)} ({counted(seeds, 'seed')} each)"
+    return f"{rows} of {len(scene.rows)} ({repeats(seeds, list(scene.rows.values()))} each)"

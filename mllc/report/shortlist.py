@@ -9,6 +9,9 @@ from mllc.config import catalogue
 from mllc.inspection import Inspection
 from mllc.inspection.labels import LabelFacts
 
+WEIGHTED = 1.1
+"""Weight of positives from which one is worth trying."""
+
 SPARSE = 0.1
 """Share of true targets below which positives are outnumbered enough to say so."""
 
@@ -45,7 +48,7 @@ def shortlist(found: Inspection) -> list[Suggestion]:
     """Losses to compare, `bce` first; only those that can leave out unknown targets, where there are any."""
     train, weight = found.splits["train"], weights(found)
     listed = [Suggestion("bce", "the usual choice, and the row that the others are held against")]
-    if weight is not None and weight.own > 1:
+    if weight is not None and weight.own >= WEIGHTED:
         listed += _outnumbered(train, weight)
     if weight is not None:
         listed += _counted(train)
@@ -86,7 +89,7 @@ def advice(found: Inspection, listed: Sequence[Suggestion]) -> dict[str, str]:
     """What else follows, in sentences by name."""
     train, weight = found.splits["train"], weights(found)
     told = {}
-    if weight is not None and weight.own > 1:
+    if weight is not None and weight.own >= WEIGHTED:
         told["pos_weight"] = (
             f"A weight of positives (pos_weight) to start from: {weight.own:.2g} where labels are predicted at "
             f"probability 1/2, {weight.tuned:.2g} where the threshold is tuned. A rule of thumb for micro-F1, from "

@@ -17,10 +17,11 @@ class LabelsApart(NamedTuple):
     tested: int
 
 
-def labels_apart(ones: ArrayLike, others: ArrayLike) -> LabelsApart:
+def labels_apart(ones: ArrayLike, others: ArrayLike, *, overlap: float = 0.0) -> LabelsApart:
     """Labels whose figure differs between two groups over the seeds that both have.
 
     ones, others  (seeds, labels), at least two seeds, the same in the same order; NaN anywhere leaves the label out
+    overlap       of the training samples behind them, see `mllc.statistics.paired.mean_and_error`
     returns       counts of the labels whose paired t-test has p < .05 after Benjamini and Hochberg: of those counted,
                   5 % are false on average
     raises        ValueError for other shapes
@@ -33,6 +34,6 @@ def labels_apart(ones: ArrayLike, others: ArrayLike) -> LabelsApart:
         raise ValueError(f"(seeds, labels) with two seeds or more are compared, not {first.shape} and {second.shape}")
     differences = (first - second).T
     differences = differences[np.isfinite(differences).all(1)]
-    mean, _, _, p = t_test(differences)
+    mean, _, _, p = t_test(differences, overlap)
     apart = fdr(p) < ALPHA if len(p) else np.zeros(0, dtype=bool)
     return LabelsApart(int((apart & (mean > 0)).sum()), int((apart & (mean < 0)).sum()), len(differences))
