@@ -1,4 +1,4 @@
-"""The classic case on files laid out as DeepFashion's own: 1000 attributes, over 99 % zeros, the last layers of VGG-19."""
+"""The classic case in DeepFashion's own layout: 1000 attributes, over 99 % zeros, the last layers of VGG-19."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ SPLITS = {"train": 80, "val": 24, "test": 24}
 
 
 def write(root: Path) -> list[list[int]]:
-    """The folders of DeepFashion below `root`, and the true attributes of each image; names are of two words, as real."""
+    """The folders of DeepFashion below `root`, and the true attributes of each image; names hold a space, as real ones."""
     draw = np.random.default_rng(0)
     names = [f"attribute {number}" for number in range(ATTRIBUTES)]
     images, splits, true = [], [], []
