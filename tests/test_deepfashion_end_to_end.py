@@ -18,7 +18,7 @@ SPLITS = {"train": 80, "val": 24, "test": 24}
 
 
 def write(root: Path) -> list[list[int]]:
-    """The folders of DeepFashion below `root`, and the true attributes of each image; names hold a space, as real ones."""
+    """The folders of DeepFashion below `root`, and the true attributes of each image; names hold a space."""
     draw = np.random.default_rng(0)
     names = [f"attribute {number}" for number in range(ATTRIBUTES)]
     images, splits, true = [], [], []

@@ -1,4 +1,4 @@
-"""Every format, from file to file: inspected, trained on, scored, applied to its own test file."""
+"""Every format has a small sample in tests/formats.py, which its reader reads; test_predict.py trains on each."""
 
 import pytest
 from formats import FORMATS
@@ -18,6 +18,7 @@ def test_every_reader_has_a_sample():
 @pytest.fixture(params=sorted(FORMATS))
 def made(request, tmp_path):
     return FORMATS[request.param](tmp_path)
+    """The folders of DeepFashion below `root`, and the true attributes of each image; names hold a space."""
 
 
 def test_it_is_read(made):
