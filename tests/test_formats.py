@@ -18,7 +18,6 @@ def test_every_reader_has_a_sample():
 @pytest.fixture(params=sorted(FORMATS))
 def made(request, tmp_path):
     return FORMATS[request.param](tmp_path)
-    """The folders of DeepFashion below `root`, and the true attributes of each image; names hold a space."""
 
 
 def test_it_is_read(made):
