@@ -53,6 +53,17 @@ def test_cohort(script, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_data_reading(script, tmp_path, monkeypatch):
+    reading = script("data_reading")
+    found = reading.main(shlex.split(f"--rounds 2 --samples 300 --features 500 --labels 40 --bibtex {tmp_path}/none"))
+    assert written(tmp_path) == found
+    assert found["files"].keys() == {"synthetic"}
+    one = found["files"]["synthetic"]
+    assert 0 < one["times_faster"]["low"] <= one["times_faster"]["median"] <= one["times_faster"]["high"]
+    assert one["peak_over_arrays"]["median"] > 1
+
+
+@pytest.mark.slow
 def test_losses(script, tmp_path, capsys, monkeypatch):
     losses = script("losses")
     monkeypatch.setattr(losses, "PAIRWISE", (8, 30))

@@ -15,7 +15,7 @@ import numpy as np
 from mllc.data.decimal_text import NUMBER, PAD, decimals, whole_numbers
 from mllc.errors import DataError
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 17
 """Text parsed at once: what is made of it stays in a processor's cache."""
 
 LARGEST_INDEX = (1 << 31) - 2

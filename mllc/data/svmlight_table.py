@@ -1,6 +1,6 @@
 """A whole file of `label,label index:value ...` rows as sparse arrays, and those arrays as features and targets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -66,18 +66,23 @@ def read_table(file: Path, *, skip: int = 0, keep_blank: bool = False) -> Table:
 
     Raises DataError, naming file and line, for what `read_lines` refuses.
     """
-    return lines_table(file, list(read_lines(file, skip)), keep_blank)
+    return lines_table(file, read_lines(file, skip), keep_blank)
 
 
-def lines_table(file: Path, parts: Sequence[Lines], keep_blank: bool = False) -> Table:
+def lines_table(file: Path, parts: Iterable[Lines], keep_blank: bool = False) -> Table:
     """The same of lines that have been read."""
-    blank = _joined([part.blank for part in parts], bool)
+    fields: dict[str, list[np.ndarray]] = {name: [] for name in Lines._fields}
+    for part in parts:
+        for name, array in zip(Lines._fields, part, strict=True):
+            fields[name].append(array)
+    # One field after another, so that only one is there twice.
+    values = _joined(fields.pop("values"), np.float32)
+    indices, labels = _joined(fields.pop("indices"), np.int32), _joined(fields.pop("labels"), np.int32)
+    blank = _joined(fields.pop("blank"), bool)
     kept = np.full(len(blank), True) if keep_blank else ~blank
-    labels = Ragged(_starts([part.label_ends for part in parts], kept), _joined([part.labels for part in parts]))
-    features = Ragged(_starts([part.feature_ends for part in parts], kept), _joined([part.indices for part in parts]))
-    values = _joined([part.values for part in parts], np.float32)
-    numbers = _joined([part.numbers for part in parts], np.int64)
-    return Table(file, labels, features, values, numbers[kept], int(blank.sum()))
+    numbers = _joined(fields.pop("numbers"), np.int64)[kept]
+    label_starts, starts = (_starts(fields.pop(name), kept) for name in ("label_ends", "feature_ends"))
+    return Table(file, Ragged(label_starts, labels), Ragged(starts, indices), values, numbers, int(blank.sum()))
 
 
 def feature_matrix(table: Table, base: int, num_features: int, scale: str) -> Matrix:
@@ -150,7 +155,7 @@ def _to_unit(table: Table) -> None:
     table.values[:] = table.values / np.sqrt(np.where(squares > 0, squares, 1))[rows]
 
 
-def _joined(parts: list[np.ndarray], dtype: type = np.int32) -> np.ndarray:
+def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 
