@@ -307,6 +307,15 @@ def test_the_readme_shows_what_statistics_cost(file, script):
     assert found["seconds"]["compare"]["median"] <= found["goal_s"]["compare"]
 
 
+@results("data_reading")
+def test_the_readme_shows_how_fast_sparse_text_is_read(file, script):
+    found = json.loads(file.read_text())
+    assert script("data_reading").table(found) in (BENCHMARKS / "README.md").read_text()
+    for one in found["files"].values():
+        assert one["times_faster"]["low"] >= found["goal"]["seconds"]
+        assert one["peak_over_arrays"]["high"] <= found["goal"]["memory"]
+
+
 @results("report")
 def test_the_readme_shows_how_long_the_report_takes(file, script):
     found = json.loads(file.read_text())
