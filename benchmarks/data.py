@@ -77,7 +77,8 @@ def measure_decoding(options: argparse.Namespace, _folder: Path) -> dict[str, An
         found = rates(sides, options.rounds, len(contents), time.process_time)
     return found | {
         "times": {
-            size: spread([one[f"mllc {size}"] / one[f"pillow {size}"] for one in found["rounds"]]) for size in (224, 64)
+            str(size): spread([one[f"mllc {size}"] / one[f"pillow {size}"] for one in found["rounds"]])
+            for size in (224, 64)
         }
     }
 
@@ -173,8 +174,8 @@ def figures(found: dict[str, Any]) -> list[tuple[str, float]]:
     """The rows of the table that have a goal, of those parts that were measured."""
     rows: list[tuple[str, float]] = []
     if "decode" in found:
-        rows.append(("decode to 224, times Pillow", found["decode"]["times"][224]["median"]))
-        rows.append(("decode to 64, times Pillow's draft", found["decode"]["times"][64]["median"]))
+        rows.append(("decode to 224, times Pillow", found["decode"]["times"]["224"]["median"]))
+        rows.append(("decode to 64, times Pillow's draft", found["decode"]["times"]["64"]["median"]))
     if "epochs" in found:
         rows.append(("first epoch, times a later one", found["epochs"]["times"]["median"]))
     if "corel" in found:

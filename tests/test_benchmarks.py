@@ -42,6 +42,22 @@ def test_train(script, tmp_path):
 
 
 @pytest.mark.slow
+def test_data(script, tmp_path, capsys):
+    write_photos(tmp_path / "corel")
+    (tmp_path / "corel/labels.txt").write_text("r\ng\nb\n")
+    tiny = "--images 24 --batch 8 --size 32 --decoded 2 --streamed 40 --rounds 2 --training-rounds 1 --device cpu"
+    data = script("data")
+    found = data.main([*shlex.split(tiny), "--parts", ",".join(data.PARTS), "--corel", str(tmp_path / "corel")])
+    assert written(tmp_path) == found
+    assert found["training"]["rate"].keys() == {"bare", "memory", "disk", "none"}
+    assert found["streaming"]["images"] == 40
+    assert 0 < found["streaming"]["before_gib"] < found["streaming"]["peak_gib"]
+    assert [name for name, _ in data.figures(found)] == list(data.GOALS)
+    assert "| Corel-5k cached, s |" in capsys.readouterr().out
+    assert str(tmp_path) not in json.dumps(found)
+
+
+@pytest.mark.slow
 def test_cohort(script, tmp_path, monkeypatch):
     cohort = script("cohort")
     monkeypatch.setattr(cohort, "LOSSES", ["bce", "softmax_count"])

@@ -22,12 +22,13 @@ tables label_columns             tables that list samples, row by row; which of 
 label_cells label_spelling       the ways to spell labels; which one a table uses
 image_list image_dataset         images: what a format's lists become; a data set made of them
 image_samples                    new images for a trained model: a file, a folder, a list
-image_cache                      images decoded once, kept on disk as uint8
+image_rows decode image_files    how images are held; the pixels of a file, of many files
+image_cache streamed             images decoded once, kept on disk as uint8; decoded for each batch by processes
 download                         public data sets fetched: dataset.download=true
 recognise recognise_files        dataset=auto: what a path holds; what one file is, a folder is (recognise_folders),
                                  how lists and vectors are to be read (recognise_lists, _vectors); without torch
 scored score_files score_csv     anyone's scores and targets, checked; the files they come in
 files rows assemble fingerprint  what the readers share: opening, rows sparse or on disk, checks, content digest
 splits label_statistics          stratified splits; what losses ask of the training split
-batches augment                  one epoch's batches; random flips and crops
+batches ahead augment/           one epoch's batches; reading ahead of them; random changes of images, mixtures
 """
