@@ -1,10 +1,13 @@
 """What a replica starts from, and what the options of a run do to its data."""
 
 import torch
+from PIL import Image
+from torchvision import models
 
 from mllc.build import build_replica, share
 from mllc.config.compose import compose, expand
 from mllc.plan import cohorts
+from mllc.preflight import check
 
 SHEET = ("dataset.samples=240", "dataset.test_samples=80", "dataset.grid=3", "device=cpu")
 
@@ -77,3 +80,21 @@ def test_extra_outputs_see_what_the_label_outputs_see():
     features = model.stages(torch.rand(3, 1, 24, 24))
     assert not torch.equal(model.train().hidden(features), model.hidden(features))
     assert torch.equal(model.eval().hidden(features), model.hidden(features))
+
+
+def test_a_reader_is_given_the_size_that_suits_the_backbone(tmp_path):
+    for name in "abcd":
+        Image.new("RGB", (9, 7), (ord(name), 0, 99)).save(tmp_path / f"{name}.png")
+    (tmp_path / "l.csv").write_text("image,labels\na.png,x\nb.png,y\nc.png,x|y\nd.png,y\n")
+    lists = (f"dataset.{split}={tmp_path}/l.csv" for split in ("train", "val", "test"))
+    given = ("dataset=images", f"dataset.root={tmp_path}", *lists, f"cache={tmp_path}/cache", "device=cpu")
+    torch.save(models.resnet18().state_dict(), tmp_path / "w.pth")
+    sizes = {
+        64: [],
+        224: [f"backbone.weights={tmp_path}/w.pth"],
+        32: ["dataset.size=32", f"backbone.weights={tmp_path}/w.pth"],
+    }
+    for size, overrides in sizes.items():
+        conf = compose([*given, *overrides])
+        assert share(conf).data.input_shape == (3, size, size)
+        assert f"of {size} x {size} pixels" in next(check([conf]))

@@ -12,6 +12,10 @@ USUAL_SIZE = 64
 """Pixels along the side of an image where no published weights ask for another."""
 
 
+SCALE_THEMSELVES = ("googlenet", "inception_v3")
+"""Models that bring the pixels of published weights from ImageNet's scale to [-1, 1] inside (`transform_input`)."""
+
+
 class Published(NamedTuple):
     """Of a model's best published weights.
 
@@ -39,8 +43,10 @@ def published(name: str) -> Published:
     weights = models.get_model_weights(name)
     best: Any = weights.DEFAULT  # type: ignore[attr-defined]
     transforms = best.transforms()
-    smallest = max(best.meta["min_size"])
-    return Published(weights, transforms.crop_size[0], smallest, tuple(transforms.mean), tuple(transforms.std))
+    smallest, mean, std = max(best.meta["min_size"]), tuple(transforms.mean), tuple(transforms.std)
+    if name in SCALE_THEMSELVES:
+        mean = std = (0.5, 0.5, 0.5)
+    return Published(weights, transforms.crop_size[0], smallest, mean, std)
 
 
 def image_size(backbone: Mapping[str, Any]) -> int:

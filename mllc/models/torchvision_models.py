@@ -1,6 +1,5 @@
 """Every classification model of torchvision as a backbone, by its name there."""
 
-import inspect
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torchvision import models
 from mllc.errors import ModelError
 from mllc.models.backbone import Backbone, require_images
 from mllc.models.cut import cut
-from mllc.models.published import published
+from mllc.models.published import SCALE_THEMSELVES, published
 from mllc.models.weights import load_weights
 
 
@@ -51,7 +50,7 @@ def torchvision_model(input_shape: tuple[int, ...], *, name: str, weights: str |
     channels = require_images(name, input_shape)
     if channels not in (1, 3):
         raise ModelError(f"backbone={name} takes images of 1 or 3 channels, and these have {channels}")
-    model = _untrained(name, as_published=weights is not None)
+    model = _untrained(name)
     load_weights(model, about.weights, weights)
     _require_fit(name, model, input_shape, about.size, about.smallest)
     found = cut(model)
@@ -62,19 +61,15 @@ def torchvision_model(input_shape: tuple[int, ...], *, name: str, weights: str |
     return Backbone(stages, num_features, mean=about.mean, std=about.std)
 
 
-def _untrained(name: str, as_published: bool) -> nn.Module:
+def _untrained(name: str) -> nn.Module:
     """The model with random weights, without the outputs that help only in training on ImageNet.
 
-    as_published  the weights to come expect the pixels as Inception's published ones do
+    It leaves pixels as they are: mllc.models.published says how they are scaled, whatever the weights.
     """
-    builder = models.get_model_builder(name)
-    kind = {"googlenet": models.GoogLeNet, "inception_v3": models.Inception3}.get(name)
     settings: dict[str, Any] = {}
-    if kind is not None:
-        known = inspect.signature(kind).parameters
-        asked = {"aux_logits": False, "init_weights": True, "transform_input": as_published}
-        settings = {key: value for key, value in asked.items() if key in known}
-    return builder(weights=None, **settings)
+    if name in SCALE_THEMSELVES:
+        settings = {"aux_logits": False, "init_weights": True, "transform_input": False}
+    return models.get_model_builder(name)(weights=None, **settings)
 
 
 def _require_fit(name: str, model: nn.Module, shape: tuple[int, ...], size: int, smallest: int) -> None:

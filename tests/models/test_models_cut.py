@@ -1,6 +1,7 @@
 """Any torchvision network in stages: what comes out, what trains, what is counted, and what cannot be cut."""
 
 import copy
+from functools import cache
 
 import pytest
 import torch
@@ -191,9 +192,15 @@ def test_what_cannot_be_cut(model, message):
         cut(model)
 
 
+@cache
+def stages_of(name, size):
+    """Once: only where they are parted is asked of them."""
+    return torchvision_model((3, size, size), name=name, weights=None).stages
+
+
 class TestFreezeByName:
     def stages(self, name="resnet18", size=32):
-        return torchvision_model((3, size, size), name=name, weights=None).stages
+        return stages_of(name, size)
 
     def test_everything_up_to_and_including_the_module_is_frozen(self):
         frozen, trained = split_frozen(self.stages(), "layer3")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torchvision import models
+from torchvision.transforms.functional import normalize
 
 from mllc.config.compose import compose
 from mllc.errors import ModelError
@@ -53,12 +54,14 @@ def test_published_files_of_older_form_are_read(name, monkeypatch):
     kind = type(published(name).weights.DEFAULT)
     monkeypatch.setattr(kind, "get_state_dict", lambda *_args, **_options: state)
     backbone = torchvision_model((3, 64, 64), name=name, weights="DEFAULT")
-    images = torch.rand(2, 3, 64, 64)
+    pixels = torch.rand(2, 3, 64, 64)
     if name == "googlenet":
-        whole.transform_input = True
+        whole.transform_input = True  # as torchvision does with published weights
+    theirs = type(published(name).weights.DEFAULT).DEFAULT.transforms()
+    expected = whole(normalize(pixels, theirs.mean, theirs.std))
     classify = list(whole.modules())[-1]
-    with torch.no_grad():
-        torch.testing.assert_close(classify(backbone.stages.eval()(images)), whole(images))
+    found = classify(backbone.stages.eval()(normalize(pixels, backbone.mean, backbone.std)))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
