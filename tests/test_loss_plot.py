@@ -1,6 +1,5 @@
 import pytest
 import torch
-from test_cli import run_cli  # noqa: F401 (a fixture)
 
 from mllc.config import catalogue
 from mllc.config.targets import target
@@ -40,7 +39,7 @@ def test_every_loss_is_drawn(tmp_path):
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command(run_cli, tmp_path):  # noqa: F811
+def test_the_command(run_cli, tmp_path):
     code, out, _ = run_cli("list", "losses", "--plot", str(tmp_path / "a.svg"))
     assert (code, "losses drawn" in out, (tmp_path / "a.svg").exists()) == (0, True, True)
     for words in (["datasets", "--plot", "a.png"], ["losses", "bce", "--plot", "a.png"]):

@@ -12,7 +12,6 @@ import test_page
 from chromium import EXECUTABLE, Browser
 from made_scores import made, truth
 from matplotlib.figure import Figure
-from test_cli import run_cli  # noqa: F401 (a fixture)
 from test_page import HOSTILE, Page
 from typer.testing import CliRunner
 
@@ -180,7 +179,7 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_writes_pictures_and_page_and_says_so(run_cli, files):  # noqa: F811
+def test_the_command_writes_pictures_and_page_and_says_so(run_cli, files):
     plain = run_cli("diagnose", "s.npy", "t.npy", "--logits", "--format", "json")
     words = ["diagnose", "s.npy", "t.npy", "--logits", "--format", "json", "--plots", "a/b", "--html", "it's.html"]
     code, out, err = run_cli(*words)
@@ -194,7 +193,7 @@ def test_the_command_writes_pictures_and_page_and_says_so(run_cli, files):  # no
     assert len(page.every("svg")) == 4
 
 
-def test_what_is_not_drawn_is_told(run_cli, files):  # noqa: F811
+def test_what_is_not_drawn_is_told(run_cli, files):
     np.save("s2.npy", np.array([[1.0, 2], [0, 1]]))
     np.save("t2.npy", np.array([[1, 0], [0, 1]]))
     code, _, err = run_cli("diagnose", "s2.npy", "t2.npy", "--logits", "--plots", "p")
@@ -216,7 +215,7 @@ def test_what_is_not_drawn_is_told(run_cli, files):  # noqa: F811
         (["--html", "page"], "type --html page.html"),
     ],
 )
-def test_a_bad_place_is_refused_before_the_work(run_cli, files, monkeypatch, arguments, message):  # noqa: F811
+def test_a_bad_place_is_refused_before_the_work(run_cli, files, monkeypatch, arguments, message):
     def diagnose(*_, **__):
         raise AssertionError("worked")
 
@@ -229,7 +228,7 @@ def test_a_bad_place_is_refused_before_the_work(run_cli, files, monkeypatch, arg
     assert (files / "t.npy").read_bytes() == before
 
 
-def test_wrong_input_leaves_nothing_behind(run_cli, files):  # noqa: F811
+def test_wrong_input_leaves_nothing_behind(run_cli, files):
     before = {file.name for file in files.iterdir()}
     for words in (["s.npy", "none.npy"], ["s.npy", "t.npy", "--format", "latex"], ["s.npy"]):
         code, _, _ = run_cli("diagnose", *words, "--logits", "--plots", "p", "--html", "p.html")

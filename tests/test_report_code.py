@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 from sample_runs import make
 from sklearn.metrics import f1_score
-from test_cli import run_cli  # noqa: F401 (a fixture)
 from test_report import save
 from test_run import configs_of, folder_of, trained
 
@@ -139,7 +138,7 @@ def test_what_the_snippet_hands_over_is_what_the_functions_ask_for():
 
 
 @pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
-def test_it_takes_the_steps_of_the_run_and_has_its_figures(tmp_path, run_cli, overrides):  # noqa: F811
+def test_it_takes_the_steps_of_the_run_and_has_its_figures(tmp_path, run_cli, overrides):
     given = ("epochs=2", "monitor=val_loss", "split.val=0.3", *overrides.split())
     (result,), _ = trained(tmp_path / "runs", *given)
     file = tmp_path / "best.py"
@@ -196,7 +195,7 @@ def finished(tmp_path):
     return write
 
 
-def test_without_a_name_it_is_the_best_row(finished, run_cli):  # noqa: F811
+def test_without_a_name_it_is_the_best_row(finished, run_cli):
     runs = finished(make("bce", value=0.3), *(make("focal", seed, 0.6) for seed in (0, 1)), make("zlpr", value=0.2))
     _, out, _ = run_cli("report", runs, "--code")
     assert out.startswith("# focal: number 1 of 3 rows on test, mAP 0.600 (0.600 to 0.600 at 95 %)\n")
@@ -209,7 +208,7 @@ def test_without_a_name_it_is_the_best_row(finished, run_cli):  # noqa: F811
     compile(out, "snippet.py", "exec")
 
 
-def test_the_name_of_a_row_comes_before_the_loss_of_another(finished, run_cli):  # noqa: F811
+def test_the_name_of_a_row_comes_before_the_loss_of_another(finished, run_cli):
     untuned = make("bce", value=0.5, name="untuned", run_id="u", settings={"loss.reduction": "mean"})
     runs = finished(untuned, make("bce", value=0.3, run_id="b"), make("focal", value=0.6))
     assert "runs b " in run_cli("report", runs, "--code", "--loss", "bce")[1]
@@ -218,7 +217,7 @@ def test_the_name_of_a_row_comes_before_the_loss_of_another(finished, run_cli): 
     assert "runs u " in only[1]
 
 
-def test_each_comparison_has_its_code_and_a_file_takes_one(finished, run_cli, tmp_path):  # noqa: F811
+def test_each_comparison_has_its_code_and_a_file_takes_one(finished, run_cli, tmp_path):
     runs = finished(make(), make(run_id="longer", shared={"epochs": 12}))
     _, out, _ = run_cli("report", runs, "--code")
     assert out.count("# bce: number 1 of 1 row on test") == 2
@@ -230,7 +229,7 @@ def test_each_comparison_has_its_code_and_a_file_takes_one(finished, run_cli, tm
     assert (held["labels"], held["thresholds"]) == (["sun", "sun"], [0.5, -1.25]), "two labels of one name stay two"
 
 
-def test_runs_that_were_not_scored_on_test_have_no_thresholds_of_labels(finished, run_cli, tmp_path):  # noqa: F811
+def test_runs_that_were_not_scored_on_test_have_no_thresholds_of_labels(finished, run_cli, tmp_path):
     runs = finished(make(test=None))
     status, _, err = run_cli("report", runs, "--code-file", str(tmp_path / "a.py"))
     assert status == 0, err
@@ -241,7 +240,7 @@ def test_runs_that_were_not_scored_on_test_have_no_thresholds_of_labels(finished
     assert json.loads((tmp_path / "a.json").read_text())["thresholds"] == []
 
 
-def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli):  # noqa: F811
+def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli):
     bad = make("focal", 0, None, status="diverged", test=None, val=None, threshold=None)
     runs = finished(bad, make("focal", 1, run_id="good"))
     _, out, err = run_cli("report", runs, "--code")
@@ -272,7 +271,7 @@ def test_a_seed_that_diverged_gives_way_to_one_that_is_done(finished, run_cli): 
         (["--code-file", "/nowhere/best.py"], "--code-file /nowhere/best.py cannot be written (No such file"),
     ],
 )
-def test_wrong_words(finished, run_cli, words, message):  # noqa: F811
+def test_wrong_words(finished, run_cli, words, message):
     status, _, err = run_cli("report", finished(make("focal")), *words)
     assert (status, len(err.splitlines())) == (2, 1), err
     assert message in err
@@ -290,7 +289,7 @@ def test_wrong_words(finished, run_cli, words, message):  # noqa: F811
         ("per_label.csv", "label\nsun\n"),
     ],
 )
-def test_a_damaged_run_folder(finished, run_cli, tmp_path, file, content):  # noqa: F811
+def test_a_damaged_run_folder(finished, run_cli, tmp_path, file, content):
     runs = finished(make("focal", run_id="a"))
     (tmp_path / "runs/a" / file).unlink()
     if content is not None:

@@ -8,7 +8,6 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
-from test_cli import run_cli  # noqa: F401 (a fixture)
 from test_run import TINY, Notes, assert_identical, configs_of, folder_of, state_of, trained
 
 from mllc import preflight, run
@@ -275,7 +274,7 @@ def test_a_setting_that_a_tracker_does_not_take_ends_the_command(own, tmp_path):
         own(tmp_path / "runs")
 
 
-def test_it_is_nothing_to_compare_by(run_cli):  # noqa: F811
+def test_it_is_nothing_to_compare_by(run_cli):
     status, _, err = run_cli("sweep", "tracker=none,tensorboard", "--by", "tracker")
     assert status == 2
     assert "--by tracker: 'tracker' is not a setting of these runs" in err

@@ -10,7 +10,6 @@ import pytest
 from run_folders import LABELS, about, comparison, predictions, save
 from sample_runs import make
 from sklearn.metrics import f1_score
-from test_cli import run_cli  # noqa: F401 (a fixture)
 
 from mllc.errors import ConfigError, StoreError
 from mllc.plots import figures
@@ -277,7 +276,7 @@ def test_a_damaged_file_is_named(tmp_path, name, content, message):
 # The command
 
 
-def test_the_command_writes_and_says_what(run_cli, tmp_path):  # noqa: F811
+def test_the_command_writes_and_says_what(run_cli, tmp_path):
     comparison(tmp_path / "runs")
     code, out, err = run_cli(
         "report", str(tmp_path / "runs"), "--format", "json", "--plots", str(tmp_path / "pictures")
@@ -290,7 +289,7 @@ def test_the_command_writes_and_says_what(run_cli, tmp_path):  # noqa: F811
     assert files == {f"{name}.{ending}" for name in EVERY - {"critical_difference"} for ending in ("png", "svg")}
 
 
-def test_bad_words_of_the_command(run_cli, tmp_path):  # noqa: F811
+def test_bad_words_of_the_command(run_cli, tmp_path):
     comparison(tmp_path / "runs", seeds=1)
     runs, file = str(tmp_path / "runs"), tmp_path / "file"
     file.write_text("")
