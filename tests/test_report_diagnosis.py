@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 from made_scores import made, truth
 from rich.cells import cell_len
-from test_cli import imported_by, run_cli  # noqa: F401 (a fixture)
+from test_cli import imported_by
 
 from mllc.config.catalogue import choices
 from mllc.data.score_files import read_scored
