@@ -80,7 +80,7 @@ def test_equal_rows_have_one_fingerprint():
     targets = some_targets(3)
 
     def of(rows, targets=targets):
-        return fingerprint("ab", a_split("train", targets, rows))
+        return fingerprint("ab", a_split("train", targets, rows), None, None)
 
     assert of(Sparse(messy)) == of(sparse(tensor))
     others = [tensor, sparse(tensor.double()), sparse(tensor * 2), sparse(tensor.flip(1)), sparse(tensor[:, :2])]
