@@ -50,6 +50,7 @@ class Front(nn.Module):
         if ours:
             rows = rows.float().div_(255)
         if images and self.mean.numel():
+            ours &= rows.shape[1] == self.mean.shape[1]  # one channel, grey, becomes three
             rows = (rows.sub_(self.mean) if ours else rows - self.mean).div_(self.std)
         if not self.is_frozen:
             return rows

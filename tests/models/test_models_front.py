@@ -17,6 +17,12 @@ def test_pixels_become_floats_and_are_normalised_by_channel():
     assert torch.equal(found, Front(nn.Sequential(), mean, std)(IMAGES.float() / 255))
 
 
+def test_grey_images_are_normalised_for_a_colour_network():
+    grey, mean, std = IMAGES[:, :1], (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
+    found = Front(nn.Sequential(), mean, std)(grey)
+    torch.testing.assert_close(found, Front(nn.Sequential(), mean, std)(grey.expand(-1, 3, -1, -1)))
+
+
 def test_feature_vectors_pass_as_they_are():
     rows = torch.rand(3, 7)
     assert torch.equal(Front(nn.Sequential(), (0.1,), (0.5,))(rows), rows)
