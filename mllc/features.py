@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mllc.data.ahead import stream
 from mllc.data.rows import TENSOR_LIMIT_BYTES as IN_MEMORY
 from mllc.data.rows import Mapped, join, select
 from mllc.device import size as size_text
@@ -98,8 +100,9 @@ class KeptFeatures:
 
     def _chunks(self) -> Iterator[np.ndarray]:
         rows = join([part.inputs for part in self._parts.values()])
-        for index in torch.arange(len(rows)).split(CHUNK):
-            yield self.front(rows[index].to(self.device)).cpu().contiguous().numpy()
+        with closing(stream(rows, torch.arange(len(rows)).split(CHUNK))) as arriving:
+            for chunk in arriving:
+                yield self.front(chunk.to(self.device)).cpu().contiguous().numpy()
 
     def _write(self, array: Path, about: Path) -> None:
         """Computes the features; both files are written under other names first, so that what has the name is whole."""
@@ -108,11 +111,11 @@ class KeptFeatures:
         samples, digest = sum(map(len, self._parts.values())), hashlib.blake2b(digest_size=16)
         try:
             # Plain writes, not a map: on a full disk a write fails with a reason, a map kills the process.
-            with temporary[0].open("wb") as stream:
+            with temporary[0].open("wb") as file:
                 for number, chunk in enumerate(self._chunks()):
                     if not number:
-                        self._begin(stream, (samples, *chunk.shape[1:]))
-                    stream.write(chunk.data)
+                        self._begin(file, (samples, *chunk.shape[1:]))
+                    file.write(chunk.data)
                     digest.update(chunk.data)
             temporary[1].write_text(json.dumps({"digest": digest.hexdigest()}), encoding="utf-8")
             temporary[0].replace(array)

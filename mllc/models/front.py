@@ -51,7 +51,7 @@ class Front(nn.Module):
             rows = rows.float().div_(255)
         if images and self.mean.numel():
             ours &= rows.shape[1] == self.mean.shape[1]  # one channel, grey, becomes three
-            rows = (rows.sub_(self.mean) if ours else rows - self.mean).div_(self.std)
+            rows = (rows.sub_(self.mean) if ours else self.laid_out(rows - self.mean)).div_(self.std)
         if not self.is_frozen:
             return rows
         with torch.autocast(rows.device.type, dtype=self.amp, enabled=self.amp is not None):

@@ -221,6 +221,21 @@ def test_batches_are_the_same_in_every_way(folder, monkeypatch):
     assert read(folder, "none", size=9).fingerprint != data["none"].fingerprint
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("way", WAYS)
+def test_what_reaches_a_gpu_is_what_is_on_disk(folder, way, monkeypatch):
+    monkeypatch.setattr("mllc.data.rows.TENSOR_LIMIT_BYTES", 0)
+    data = carve(read(folder, way), val=0.2, test=0.2, generator=torch.Generator().manual_seed(0))
+    near, far = (
+        Feed("photographs", data, 0, 6, Front(nn.Sequential()).to(device), device, {"flip": 0.5, "crop": 1})
+        for device in (torch.device("cpu"), torch.device("cuda", 0))
+    )
+    for epoch in range(3):
+        for one, two in zip(near.epoch(epoch), far.epoch(epoch), strict=True):
+            torch.testing.assert_close(two.features.cpu(), one.features)
+            assert torch.equal(two.targets.cpu(), one.targets)
+
+
 def test_memory_and_none_write_nothing(folder):
     for way in ("memory", "none"):
         batches_of(read(folder, way))

@@ -51,3 +51,11 @@ def test_the_state_dict_is_that_of_the_stages():
         "stages.0.weight",
         "stages.0.bias",
     ]
+
+
+def test_grey_images_get_the_channels_of_the_statistics():
+    grey = torch.randint(256, (2, 1, 4, 4), dtype=torch.uint8)
+    mean, std = (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
+    found = Front(nn.Sequential(), mean, std)(grey)
+    assert torch.equal(found, Front(nn.Sequential(), mean, std)(grey.expand(-1, 3, -1, -1)))
+    assert found.is_contiguous(memory_format=torch.channels_last)
