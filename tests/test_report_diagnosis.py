@@ -242,7 +242,7 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command(run_cli, files):  # noqa: F811
+def test_the_command(run_cli, files):
     code, out, err = run_cli("diagnose", "s.npy", "t.npy", "--logits")
     assert (code, err) == (0, "")
     assert out.startswith("s.npy against t.npy: 400 samples, 30 labels, 3.31 true a sample")
@@ -252,7 +252,7 @@ def test_the_command(run_cli, files):  # noqa: F811
     assert again.partition("\n\n")[2] == out.partition("\n\n")[2]
 
 
-def test_the_command_s_options(run_cli, files):  # noqa: F811
+def test_the_command_s_options(run_cli, files):
     (files / "names.txt").write_text("".join(f"name{i}\n" for i in range(30)))
     options = ["--threshold", "-2", "--seed", "3", "--labels", "names.txt", "--format", "json"]
     row = json.loads(run_cli("diagnose", "s.npy", "t.npy", "--logits", *options)[1])
@@ -278,7 +278,7 @@ def test_the_command_s_options(run_cli, files):  # noqa: F811
         ([], "Missing argument 'scores'"),
     ],
 )
-def test_wrong_input_is_told_in_a_few_lines(run_cli, files, arguments, message):  # noqa: F811
+def test_wrong_input_is_told_in_a_few_lines(run_cli, files, arguments, message):
     code, out, err = run_cli("diagnose", *arguments)
     assert (code, out) == (2, "")
     assert message in err
