@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mllc import network
 from mllc.build import Shared, build_replica, share
+from mllc.data.augment.rand_augment import GEOMETRIC, OPERATIONS, operate
 from mllc.evaluate import epoch_metrics
 from mllc.feed import Feed
 from mllc.models.backbone import Backbone
@@ -152,3 +153,10 @@ def test_pixels_are_normalised_without_waiting(fake_gpu):
     feed = _fake_feed(fake_gpu, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     with BlockingCopies():
         assert {batch.features.device for batch in feed.epoch(0)} == {fake_gpu}
+
+
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name not in ("identity", *GEOMETRIC)])
+def test_an_operation_of_rand_augment_copies_without_waiting(fake_gpu, operation):
+    images = torch.zeros(3, 3, 8, 8, dtype=torch.uint8, device=fake_gpu)
+    with BlockingCopies():
+        assert operate(images, operation, 1, 9).device == fake_gpu

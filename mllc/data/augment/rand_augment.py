@@ -2,7 +2,7 @@
 
 Images that drew the same operation are changed in one call. Departure from torchvision: all shifts, shears and turns
 are one call with a matrix for each image, because torchvision's would make the host wait for the device, as would its
-autocontrast.
+autocontrast and its sharpness.
 """
 
 import math
@@ -47,12 +47,26 @@ def operate(images: Tensor, name: str, sign: int, magnitude: int) -> Tensor:
 
     share = magnitude / (MAGNITUDES - 1)
     if name in ADJUSTED:
-        return getattr(change, name)(images, 1 + sign * 0.9 * share)
+        adjust = sharpness if name == "adjust_sharpness" else getattr(change, name)
+        return adjust(images, 1 + sign * 0.9 * share)
     if name == "posterize":
         return change.posterize(images, 8 - round(4 * share))
     if name == "solarize":
         return change.solarize(images, 255 * (1 - share))
     return autocontrast(images) if name == "autocontrast" else change.equalize(images)
+
+
+def sharpness(images: Tensor, factor: float) -> Tensor:
+    """uint8 images moved away from their smoothed form (0: that form, 1: no change); as torchvision does it.
+
+    Smoothing weighs a pixel 5 and its neighbours 1 each; the pixels at the border stay.
+    """
+    changed = images.float()
+    if min(images.shape[2:]) > 2:
+        inner = changed[..., 1:-1, 1:-1]
+        smooth = ((9 * F.avg_pool2d(changed, 3, stride=1) + 4 * inner) / 13).round_()
+        inner.add_(smooth.sub_(inner), alpha=1 - factor)
+    return changed.clamp_(0, 255).to(torch.uint8)
 
 
 def autocontrast(images: Tensor) -> Tensor:
