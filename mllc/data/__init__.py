@@ -15,7 +15,7 @@ arff_features arff_labels        its attributes as columns of features, by a rec
 svmlight svmlight_table          lines of `label,label index:value ...`; whole files of them as sparse arrays
 decimal_text                     many numbers in text parsed at once
 vectors label_arrays             vectors checked and standardized; labels as a matrix or lists of numbers
-parquet_columns                  the columns of a Parquet file as arrays
+parquet_file parquet_columns     a Parquet file opened; its columns as arrays
 coco_json voc_xml objects        a COCO file; a VOC annotation; from the objects in an image to its labels
 yolo_yaml yolo_labels            a YOLO data.yaml; the label file of an image
 tables label_columns             tables that list samples, row by row; which of their columns hold labels

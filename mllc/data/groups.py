@@ -23,7 +23,8 @@ def group_stratification(
 
     targets    0/1 (samples, labels), dense or sparse
     groups     the name of each sample's group
-    fractions  share of each part, summing to 1; sizes meet them to about half of the largest group
+    fractions  share of each part, summing to 1; no part is larger by more than 1 - 1/parts of the largest group: a part
+               that wants most of those that are left wants at least 1/parts of the next group
     Returns the sorted indices of each part, int64; every sample is in one of them, and a part may be empty.
     """
     names = sorted(set(groups))

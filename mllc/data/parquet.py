@@ -10,7 +10,8 @@ from torch import Tensor
 from mllc.data.files import existing_file
 from mllc.data.image_list import read_vocabulary
 from mllc.data.label_arrays import list_labels
-from mllc.data.parquet_columns import all_features, feature_chunks, label_column, open_parquet, texts
+from mllc.data.parquet_columns import all_features, feature_chunks, label_column, texts
+from mllc.data.parquet_file import open_parquet
 from mllc.data.rows import target_rows
 from mllc.data.vectors import Vectors, encoded, vector_dataset
 from mllc.errors import DataError

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,6 @@ from mllc.data.label_arrays import matrix_targets
 from mllc.data.vectors import AT_ONCE
 from mllc.errors import DataError
 from mllc.wording import counted, listed
-
-
-@contextmanager
-def open_parquet(file: Path) -> Iterator[Any]:
-    """The open file; DataError where pyarrow is missing, and for what it cannot read."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise DataError(f"{file}: Parquet files are read by pyarrow; type pip install 'mllc[parquet]'") from None
-    try:
-        with pyarrow.parquet.ParquetFile(file) as source:
-            yield source
-    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(f"{file}: cannot be read as Parquet: {(str(error).splitlines() or ['?'])[0][:200]}") from None
 
 
 def _require(file: Path, source: Any, name: str, setting: str) -> None:

@@ -3,12 +3,12 @@
 import csv
 import difflib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mllc.data.files import encoding
+from mllc.data.parquet_file import open_parquet
 from mllc.errors import DataError
 from mllc.wording import counted
 
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 def open_table(file: Path) -> Table:
     """Reads the header. DataError for a file that is not of the kind that its suffix says (any other: CSV)."""
     if file.suffix.lower() in PARQUET:
-        with _parquet(file) as source:
+        with open_parquet(file) as source:
             return Table(file, tuple(source.schema_arrow.names), None)
     name = encoding(file)
     with file.open(encoding=name, newline="") as stream:
@@ -116,25 +116,10 @@ def _text_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _parquet_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
-    with _parquet(table.file) as source:
+    with open_parquet(table.file) as source:
         number = 0
         for batch in source.iter_batches(batch_size=1024, columns=list(columns)):
             values = [batch.column(column).to_pylist() for column in columns]
             for cells in zip(*values, strict=True):
                 number += 1
                 yield Row(f"{table.file}, row {number}", cells)
-
-
-@contextmanager
-def _parquet(file: Path) -> Iterator[Any]:
-    """The open file; DataError where pyarrow is missing, and for what it cannot read."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise DataError(f"{file}: Parquet files are read by pyarrow; type pip install 'mllc[parquet]'") from None
-    try:
-        with pyarrow.parquet.ParquetFile(file) as source:
-            yield source
-    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(f"{file}: cannot be read as Parquet: {(str(error).splitlines() or ['?'])[0][:200]}") from None
