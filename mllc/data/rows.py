@@ -41,13 +41,14 @@ class Mapped:
     """Rows of an array on disk (a memory map): only what a batch asks for is read."""
 
     def __init__(self, array: np.ndarray):
-        self._array = torch.from_numpy(array)
+        self._array = array
 
     def __len__(self) -> int:
         return len(self._array)
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
-        return self._array[index]
+        # NumPy copies rows of many bytes eight times as fast as PyTorch, and lets other threads work meanwhile.
+        return torch.from_numpy(self._array[index.numpy()])
 
 
 class Sparse:
