@@ -30,7 +30,7 @@ from mllc.losses.objective import Objective
 from mllc.metrics.ranking import chance_average_precision
 from mllc.models.backbone import Backbone
 from mllc.models.weights import weights_fingerprint
-from mllc.network import build_backbone, build_loss, build_model, starts_random
+from mllc.network import build_backbone, build_loss, build_model, front_settings, is_known, starts_random
 from mllc.result import Metrics
 from mllc.train import Replica
 from mllc.types import Dataset, LabelStatistics
@@ -148,11 +148,12 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
             f"epoch, the same for every loss; to have them seen once, and kept for later runs, type {off}"
         )
         data = replace(data, notes=(*data.notes, note))
-    elif front.is_frozen and not starts_random(conf["backbone"]):
+    elif front.is_frozen and is_known(conf["backbone"]) and not starts_random(conf["backbone"]):
         from mllc.data.image_cache import cache_folder
 
         source = _source(conf, allow)
-        kept = KeptFeatures(front, source, partial(_carved, conf), cache_folder(conf["cache"]), device)
+        settings = front_settings(conf["backbone"])
+        kept = KeptFeatures(front, source, partial(_carved, conf), cache_folder(conf["cache"]), device, settings)
     feed = Feed(name, data, seed, conf["batch_size"], front, device, augment, kept)
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, backbone, feed, fingerprints, allow)

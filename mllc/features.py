@@ -1,32 +1,50 @@
 """Features of a frozen front, computed once for a data set and kept on disk for every later run, seed and sweep."""
 
 import hashlib
+import io
 import json
 import logging
-import os
 import shutil
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mllc.data.ahead import stream
-from mllc.data.rows import TENSOR_LIMIT_BYTES as IN_MEMORY
-from mllc.data.rows import Mapped, join, select
+from mllc.data.rows import join, mapped_rows, select
 from mllc.device import size as size_text
 from mllc.models.front import Front
 from mllc.types import Dataset, Rows, Split
 
-VERSION = 1
+VERSION = 2
 """To be raised with any change to what is kept: older files are then left alone."""
 
 CHUNK = 128
 """Rows that go through the front at once: always the same ones, whatever the batch size, the split and the seed."""
+
+TIMES_INPUTS, SMALL_BYTES = 8, 1 << 30
+"""Features are kept up to so many times the bytes of the inputs as they are stored, or up to so many bytes."""
+
+ADVICE = "a deeper backbone.freeze, whose features are smaller (backbone.freeze=all has the smallest)"
+
+DIGEST_BYTES = 16
+"""At the end of a file, behind the array: the digest of all that comes before it."""
+
+READ_BYTES = 1 << 24
+"""A file is verified so many bytes at a time."""
+
+WRITING = ".features-"
+"""How the names of files begin that are being written."""
+
+DAY_SECONDS = 24 * 60 * 60
 
 _log = logging.getLogger("mllc")
 
@@ -35,10 +53,11 @@ _log = logging.getLogger("mllc")
 class KeptFeatures:
     """The features of all samples of a source, its own splits one after the other, in one file.
 
-    front   on its device; nothing random may come before it
-    source  the data set as it was read, before anything was carved from it
-    carved  divides a data set as the run's was: it is called with one whose inputs are the samples' places in the file
-    folder  of the file, which is named by the weights, what is done to the pixels, the device's type and the content
+    front     on its device; nothing random may come before it
+    source    the data set as it was read, before anything was carved from it
+    carved    divides a data set as the run's was: called with one whose inputs are the samples' places in the file
+    folder    of the file, which is named by the weights, what is done to the pixels, the device and the content
+    backbone  the settings that the front was built from, as plain data, beside its weights and where it was cut
     """
 
     front: Front
@@ -46,9 +65,10 @@ class KeptFeatures:
     carved: Callable[[Dataset], Dataset]
     folder: Path
     device: torch.device
+    backbone: Mapping[str, Any]
 
     def of(self, split: str) -> Rows | None:
-        """The features of a split, in memory where they are few; None where the disk cannot hold them (it warns)."""
+        """The features of a split, in memory where they are few; None where the disk is not to hold them (it warns)."""
         if self._rows is None:
             return None
         place = self._places[split]
@@ -68,84 +88,108 @@ class KeptFeatures:
 
     @cached_property
     def _rows(self) -> Rows | None:
-        array, about = (self.folder / f"features-{self._key()}.{kind}" for kind in ("npy", "json"))
-        found = _read(array, about)
+        file = self.folder / f"features-{self._key()}.npy"
+        found = _read(file)
         if found is None:
             try:
-                self._write(array, about)
+                self._write(file)
             except OSError as error:
                 _log.warning(
                     "the features of the frozen layers cannot be kept in %s (%s), so every run computes them anew; "
-                    "type cache=FOLDER",
+                    "type %s",
                     self.folder,
                     error.strerror or error,
+                    ADVICE if isinstance(error, TooLargeError) else "cache=FOLDER",
                 )
                 return None
-            found = _read(array, about)
-        if found is None:
-            return None
-        return torch.from_numpy(np.array(found)) if found.nbytes <= IN_MEMORY else Mapped(found)
+            found = _read(file)
+        return None if found is None else mapped_rows(found)
 
     def _key(self) -> str:
         """Digest of all that the features depend on, the layout of the weights in memory apart."""
         front, digest = self.front, hashlib.blake2b(digest_size=16)
         numbers = [front.mean.flatten().tolist(), front.std.flatten().tolist()]
         versions = [VERSION, torch.__version__, CHUNK]
-        told = [*versions, *numbers, str(front.amp), self.device.type, self.source.fingerprint, str(front.stages)]
-        digest.update(json.dumps(told).encode())
+        network = [dict(self.backbone), str(front.stages), str(front.amp), front.channels_last]
+        device = [self.device.type]
+        if self.device.type == "cuda":
+            device += [torch.cuda.get_device_name(self.device), torch.get_float32_matmul_precision()]
+        told = [*versions, *numbers, *network, *device, self.source.fingerprint]
+        digest.update(json.dumps(told, sort_keys=True).encode())
         for name, value in front.stages.state_dict().items():
             digest.update(f"\n{name} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
-    def _chunks(self) -> Iterator[np.ndarray]:
+    def _content(self) -> Iterator[bytes | memoryview]:
+        """The file, a piece at a time: an array of float32 as NumPy keeps one; OSError where it is too large."""
         rows = join([part.inputs for part in self._parts.values()])
         with closing(stream(rows, torch.arange(len(rows)).split(CHUNK))) as arriving:
-            for chunk in arriving:
-                yield self.front(chunk.to(self.device)).cpu().contiguous().numpy()
+            for number, chunk in enumerate(arriving):
+                features = self.front(chunk.to(self.device)).cpu().contiguous().numpy()
+                if not number:
+                    self._require_room(features[0].nbytes * len(rows), chunk[0].nbytes * len(rows), len(rows))
+                    yield _header((len(rows), *features.shape[1:]))
+                yield features.data
 
-    def _write(self, array: Path, about: Path) -> None:
-        """Computes the features; both files are written under other names first, so that what has the name is whole."""
+    def _require_room(self, needed: int, inputs: int, samples: int) -> None:
+        """Raises OSError where the disk should not be asked to hold so many bytes, made of so many bytes of inputs."""
+        free = shutil.disk_usage(self.folder).free
+        if needed > free // 2:
+            raise OSError(f"{size_text(needed)} of disk needed, at most half of {size_text(free)} free is taken")
+        if needed > max(SMALL_BYTES, TIMES_INPUTS * inputs):
+            raise TooLargeError(f"{size_text(needed)}, made of {size_text(inputs)} of inputs")
+        _log.info("the frozen layers see each of %d samples once; kept for later runs: %s", samples, size_text(needed))
+
+    def _write(self, file: Path) -> None:
+        """Computes the features; the file is written under another name first, so that what has the name is whole."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = [path.with_name(f".{path.name}.{os.getpid()}") for path in (array, about)]
-        samples, digest = sum(map(len, self._parts.values())), hashlib.blake2b(digest_size=16)
+        _remove_abandoned(self.folder)
+        # Not of tempfile: its files are for one user alone, and a cache may be shared.
+        temporary, digest = self.folder / f"{WRITING}{uuid.uuid4().hex}", hashlib.blake2b(digest_size=DIGEST_BYTES)
         try:
             # Plain writes, not a map: on a full disk a write fails with a reason, a map kills the process.
-            with temporary[0].open("wb") as file:
-                for number, chunk in enumerate(self._chunks()):
-                    if not number:
-                        self._begin(file, (samples, *chunk.shape[1:]))
-                    file.write(chunk.data)
-                    digest.update(chunk.data)
-            temporary[1].write_text(json.dumps({"digest": digest.hexdigest()}), encoding="utf-8")
-            temporary[0].replace(array)
-            temporary[1].replace(about)
+            with temporary.open("xb") as stream:
+                for piece in self._content():
+                    stream.write(piece)
+                    digest.update(piece)
+                stream.write(digest.digest())
+            temporary.replace(file)
         finally:
-            for path in temporary:
-                path.unlink(missing_ok=True)
-
-    def _begin(self, stream, shape: tuple[int, ...]) -> None:
-        """Writes the header of an array of float32; OSError where the disk will not hold it."""
-        needed, free = 4 * int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(self.folder).free
-        if needed > free:
-            raise OSError(f"{size_text(needed)} of disk needed, {size_text(free)} free")
-        _log.info("the frozen layers see each of %d samples once; kept for later runs: %s", shape[0], size_text(needed))
-        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            temporary.unlink(missing_ok=True)
 
 
-def _read(array: Path, about: Path) -> np.ndarray | None:
+class TooLargeError(OSError):
+    """Features that are too large beside the inputs to be worth their place on disk."""
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """What comes before the numbers in a file of float32 in NumPy's format."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what processes that were killed have left half written, a day later."""
+    for path in folder.glob(f"{WRITING}*"):
+        with suppress(OSError):  # gone meanwhile, or another user's
+            if time.time() - path.stat().st_mtime > DAY_SECONDS:
+                path.unlink()
+
+
+def _read(file: Path) -> np.memmap | None:
     """What was kept, mapped; None where there is nothing, or not what was written."""
     try:
-        told = json.loads(about.read_text(encoding="utf-8"))["digest"]
-        features = np.lib.format.open_memmap(array, mode="c")
-        digest = hashlib.blake2b(digest_size=16)
-        for start in range(0, len(features), CHUNK):
-            digest.update(features[start : start + CHUNK].data)
-        if digest.hexdigest() == told:
-            return features
+        content = np.memmap(file, np.uint8, mode="r")
+        told, digest = content[-DIGEST_BYTES:].tobytes(), hashlib.blake2b(digest_size=DIGEST_BYTES)
+        for start in range(0, len(content) - DIGEST_BYTES, READ_BYTES):
+            digest.update(content[start : min(start + READ_BYTES, len(content) - DIGEST_BYTES)].data)
+        if digest.digest() == told:
+            return np.lib.format.open_memmap(file, mode="c")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         pass
-    _log.warning("the features kept in %s are damaged; computing them again", array)
+    _log.warning("the features kept in %s are damaged; computing them again", file)
     return None

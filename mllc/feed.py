@@ -15,7 +15,7 @@ from mllc.data.augment.mixup import mixup
 from mllc.data.batches import batches
 from mllc.data.rows import Sparse, dense, dense_if_small
 from mllc.device import available_bytes, require_memory
-from mllc.features import KeptFeatures
+from mllc.features import CHUNK, KeptFeatures
 from mllc.models.front import Front
 from mllc.types import Dataset, Rows, Targets
 
@@ -55,8 +55,9 @@ class Feed:
     seed       the repeat
     front      what makes features of rows, on the device
     augment    arguments of mllc.data.augment.augment, and alpha of mixup; all zero: none
-    kept       the features of the front, where they can be used in every run
-    keep_bytes features of a frozen front are kept in memory up to this size a split, else computed for each batch
+    kept       the features of the front on disk, of whatever size, where they can be used in every run
+    keep_bytes others of a frozen front are kept in memory up to this size a split, else computed for each batch;
+               0: for each batch, even if they are on disk
     """
 
     name: str
@@ -145,7 +146,7 @@ class Feed:
         if first.nbytes * len(split) > min(self.keep_bytes, available_bytes(self.device) // 4):
             return Sources(rows, targets, mask, raw=True)
         features = torch.empty_like(first.expand(len(split), *first.shape[1:]), memory_format=_layout(first))
-        indices = torch.arange(len(split)).split(self.batch_size)
+        indices = torch.arange(len(split)).split(CHUNK)  # as those on disk are computed, whatever the batch size
         with closing(_arriving(rows, indices, self.device)) as arriving:
             for index, taken in zip(indices, arriving, strict=True):
                 features[index[0] : index[-1] + 1] = self.front(taken)

@@ -37,7 +37,19 @@ def build_backbone(
 
 def starts_random(backbone: Config) -> bool:
     """Whether a backbone has random weights: its `weights` are null, or it is one of mllc's that takes none."""
-    return backbone["weights"] is None if "weights" in backbone else backbone["_target_"].startswith("mllc.")
+    return backbone["weights"] is None if "weights" in backbone else is_known(backbone)
+
+
+def is_known(backbone: Config) -> bool:
+    """Whether a backbone is one of mllc's: what a user's own code computes may change without any setting saying so."""
+    return backbone["_target_"].startswith("mllc.")
+
+
+def front_settings(backbone: Config) -> Config:
+    """The settings of a backbone that its stages may depend on: not the files that its weights come from, nor where
+    they are cut, which the stages themselves show."""
+    paths = (backbone.get("traits") or {}).get("paths") or ()
+    return {key: value for key, value in backbone.items() if key not in ("freeze", "traits", *paths)}
 
 
 def build_loss(conf: Config, statistics: LabelStatistics, allow: Sequence[str] = ()) -> Objective:

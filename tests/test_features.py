@@ -1,8 +1,10 @@
 """Features of a frozen front kept on disk: computed once, the same in every run, verified, and left when in doubt."""
 
 import csv
-import json
 import logging
+import os
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,8 +52,8 @@ def features_of(shared):
     return {split: torch.cat([b.features for b in shared.feed.split(split)]) for split in ("train", "val", "test")}
 
 
-def files(tmp_path, kind="npy"):
-    return sorted((tmp_path / "cache").glob(f"features-*.{kind}"))
+def files(tmp_path):
+    return sorted((tmp_path / "cache").glob("features-*"))
 
 
 def test_a_second_run_and_another_seed_never_run_the_front(tmp_path, weights, calls):
@@ -100,52 +102,61 @@ def test_runs_with_and_without_a_cache_at_hand_are_identical(tmp_path, weights, 
 
 def test_large_features_stay_on_disk(tmp_path, weights, monkeypatch):
     first = features_of(share(frozen(tmp_path, weights)))
-    monkeypatch.setattr("mllc.features.IN_MEMORY", 0)
+    monkeypatch.setattr("mllc.data.rows.TENSOR_LIMIT_BYTES", 0)
     again = features_of(share(frozen(tmp_path, weights)))
     assert all(torch.equal(again[split], first[split]) for split in first)
 
 
-def cut_short(array, about):
-    array.write_bytes(array.read_bytes()[:-100])
+def cut_short(content):
+    return content[:-100]
 
 
-def changed(array, about):
-    content = bytearray(array.read_bytes())
-    content[-1] ^= 1
-    array.write_bytes(content)
+def without_digest(content):
+    return content[:-16]
 
 
-def no_array(array, about):
-    array.write_bytes(b"")
+def changed_in_the_middle(content):
+    return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
 
 
-def untold(array, about):
-    about.write_text("{")
+def changed_digest(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
 
 
-def of_another(array, about):
-    about.write_text(json.dumps({"digest": "0"}))
+def reshaped(content):
+    return content.replace(b"(80, 512)", b"(512, 80)", 1)
 
 
-@pytest.mark.parametrize("damage", [cut_short, changed, no_array, untold, of_another])
+def of_a_few_bytes(content):
+    return content[:7]
+
+
+def empty(content):
+    return b""
+
+
+@pytest.mark.parametrize(
+    "damage", [cut_short, without_digest, changed_in_the_middle, changed_digest, reshaped, of_a_few_bytes, empty]
+)
 def test_what_is_damaged_is_computed_again(tmp_path, weights, calls, caplog, damage):
     first = features_of(share(frozen(tmp_path, weights)))
-    ((array,), (about,)) = files(tmp_path), files(tmp_path, "json")
-    sound = array.read_bytes()
-    damage(array, about)
+    (file,) = files(tmp_path)
+    sound = file.read_bytes()
+    file.write_bytes(damage(sound))
+    assert file.read_bytes() != sound
     calls.clear()
     again = features_of(share(frozen(tmp_path, weights)))
     assert sum(calls) == 80
     assert "damaged; computing them again" in caplog.text
     assert all(torch.equal(again[split], first[split]) for split in first)
-    assert array.read_bytes() == sound
+    assert file.read_bytes() == sound
 
 
 @pytest.mark.parametrize("what", ["disk", "folder"])
 def test_without_room_on_the_disk_features_stay_in_memory(tmp_path, weights, monkeypatch, caplog, what):
     expected = features_of(share(frozen(tmp_path, weights)))
     if what == "disk":
-        monkeypatch.setattr("mllc.features.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+        monkeypatch.setattr("mllc.features.shutil.disk_usage", lambda _: SimpleNamespace(free=2 * 80 * 512 * 4 - 2))
     else:
         (tmp_path / "second").mkdir()
         (tmp_path / "second" / "cache").write_text("a file")
@@ -159,6 +170,99 @@ def test_without_room_on_the_disk_features_stay_in_memory(tmp_path, weights, mon
     assert not list((tmp_path / "second").glob("cache/.features*")), "nothing half written is left"
 
 
+def test_in_memory_features_do_not_depend_on_the_batch_size(tmp_path, weights, monkeypatch, calls):
+    """A run's id does not tell whether the disk had room, so its features should not either."""
+    monkeypatch.setattr("mllc.features.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    shared = share(frozen(tmp_path, weights, "batch_size=7"))
+    list(shared.feed.split("train"))
+    assert calls == [80, 1, len(shared.data.train)], "the chunk that shows the size, one row of train, all at once"
+
+
+@pytest.mark.parametrize("small", [0, 1 << 30])
+def test_features_many_times_the_size_of_the_images_are_not_kept(tmp_path, weights, monkeypatch, caplog, calls, small):
+    monkeypatch.setattr("mllc.features.SMALL_BYTES", small)
+    monkeypatch.setattr("mllc.features.TIMES_INPUTS", 0.1)
+    expected = features_of(share(frozen(tmp_path, weights)))
+    assert bool(files(tmp_path)) == bool(small)
+    assert caplog.text.count("so every run computes them anew; type a deeper backbone.freeze") == (not small)
+    assert "164 kB, made of " in caplog.text or small
+    calls.clear()
+    again = features_of(share(frozen(tmp_path, weights)))
+    assert bool(calls) == (not small)
+    assert all(torch.equal(again[split], expected[split]) for split in again)
+
+
+def test_what_a_killed_process_has_left_goes_a_day_later(tmp_path, weights):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for name, hours in ((".features-old", 25), (".features-now", 23), (".another", 25)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - hours * 3600,) * 2)
+    features_of(share(frozen(tmp_path, weights)))
+    assert sorted(path.name for path in folder.glob(".*")) == [".another", ".features-now"]
+
+
+def test_another_user_can_read_what_is_kept(tmp_path, weights):
+    features_of(share(frozen(tmp_path, weights)))
+    (file,), beside = files(tmp_path), tmp_path / "plain"
+    beside.touch()
+    assert file.stat().st_mode == beside.stat().st_mode
+
+
+OWN = """
+import torch
+from torch import nn
+
+from mllc.models.backbone import Backbone
+
+
+class Scale(nn.Module):
+    def __init__(self, s):
+        super().__init__()
+        self.s, self.weight = s, nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.weight * self.s * x.flatten(1)
+
+
+def backbone(input_shape, *, s):
+    size = int(torch.tensor(input_shape).prod())
+    return Backbone(nn.Sequential(Scale(s)), size)
+"""
+
+
+def test_features_of_own_code_are_not_kept(tmp_path, weights, monkeypatch):
+    """Neither the settings that its modules do not show nor its code can be told from the network."""
+    (tmp_path / "features_of_mine.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for s in (1.0, 5.0):
+        conf = frozen(tmp_path, weights)
+        mine = {"_target_": "features_of_mine.backbone", "name": "mine", "s": s, "freeze": "all"}
+        shared = share(conf | {"backbone": mine}, ("features_of_mine",))
+        found.append(features_of(shared)["train"])
+    torch.testing.assert_close(found[1], 5 * found[0])
+    assert not files(tmp_path)
+
+
+def test_settings_of_a_backbone_are_told_apart(tmp_path, weights):
+    """Some of torchvision's change what the layers compute, and show neither in their names nor in their weights."""
+    kept = share(frozen(tmp_path, weights)).feed.kept
+    assert not {"freeze", "weights"} & set(kept.backbone)
+    other = replace(kept, backbone={**kept.backbone, "stride": 2})
+    assert other._key() != kept._key()
+
+
+def test_gpus_and_their_precision_are_told_apart(tmp_path, weights, monkeypatch):
+    keys = set()
+    kept = share(frozen(tmp_path, weights)).feed.kept
+    for gpu, precision in (("H100", "high"), ("H200", "high"), ("H200", "highest")):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _, gpu=gpu: gpu)
+        monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda precision=precision: precision)
+        keys.add(replace(kept, device=torch.device("cuda", 0))._key())
+    assert len(keys) == 3
+
+
 def test_other_weights_and_another_depth_are_kept_apart(tmp_path, weights, caplog):
     caplog.set_level(logging.INFO, "mllc")
     features_of(share(frozen(tmp_path, weights)))
@@ -170,7 +274,7 @@ def test_other_weights_and_another_depth_are_kept_apart(tmp_path, weights, caplo
     features_of(share(frozen(tmp_path, other)))
     features_of(share(frozen(tmp_path, weights, "dataset.samples=61")))
     features_of(share(frozen(tmp_path, weights, "channels_last=false")))
-    assert len(files(tmp_path)) == 4
+    assert len(files(tmp_path)) == 5
     assert {np.load(file, mmap_mode="r").ndim for file in files(tmp_path)} == {2, 4}
 
 
