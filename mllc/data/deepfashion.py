@@ -66,6 +66,8 @@ def deepfashion(
     check_image_settings(size, on_bad_image, cache)
     if unknown not in ("mask", False):
         raise ConfigError(f"dataset.unknown={str(unknown).lower()}: mask or false is needed")
+    if attribute_types is not None and not attribute_types:
+        raise ConfigError("dataset.attribute_types=[]: at least one type is needed; null keeps the attributes of all")
     if group not in (None, "folder"):
         raise ConfigError(f"split.group={group}: DeepFashion has the group folder; type split.group=folder")
     base = image_root(root)

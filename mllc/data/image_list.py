@@ -41,9 +41,10 @@ def inside(image: str, root: Path, place: str) -> str:
     if not image.strip():
         raise DataError(f"{place}: no image is named")
     # asking where it leads is slow, and most paths neither start at the top nor go up
-    asked = os.path.isabs(path) or path.startswith(os.pardir)
-    if asked and os.path.relpath(root / path, root).split(os.sep)[0] == os.pardir:
-        raise DataError(f"{place}: {image!r} leads out of dataset.root={root}")
+    if os.path.isabs(path) or path.startswith(os.pardir):
+        path = os.path.relpath(root / path, root)
+        if path.split(os.sep)[0] == os.pardir:
+            raise DataError(f"{place}: {image!r} leads out of dataset.root={root}")
     return path
 
 

@@ -52,9 +52,11 @@ def list_labels(
             raise DataError(f"{file}: labels of shape {labels.shape}; ({samples}, most labels of one) is expected")
         held = labels != -1
         starts, labels = np.append(0, np.cumsum(held.sum(axis=1))), labels[held]
+    if labels.ndim != 1 or starts.ndim != 1:
+        raise DataError(f"{file}: labels of shape {labels.shape}, starts of shape {starts.shape}; rows are expected")
     starts = starts.astype(np.int64)
     rises = len(starts) == samples + 1 and starts[0] == 0 and starts[-1] == labels.size and (np.diff(starts) >= 0).all()
-    if labels.ndim != 1 or starts.ndim != 1 or not rises:
+    if not rises:
         raise DataError(
             f"{file}: the starts of the labels are {counted(len(starts), 'number')} that should rise from 0 to "
             f"{labels.size}, one more than the {samples} samples"

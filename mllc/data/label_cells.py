@@ -67,12 +67,12 @@ def parts(cell: str, separator: str) -> list[str]:
 
 
 def list_items(cell: Any) -> list[Any] | None:
-    """The names and whole numbers in a list, or in the text of one; None for anything else.
+    """The names and whole numbers in a list, or in the text of one (there as they are written); None for anything else.
 
     Only commas divide: numpy's `['a' 'b']`, which Python would read as ['ab'], is none.
 
     >>> list_items("['N/A', \\"it's\\"]"), list_items("['a' 'b']"), list_items("[nan]"), list_items("[3, 4]")
-    (['N/A', "it's"], None, None, [3, 4])
+    (['N/A', "it's"], None, None, ['3', '4'])
     """
     if isinstance(cell, list):
         return cell if all(type(item) in (str, int) for item in cell) else None
@@ -82,10 +82,10 @@ def list_items(cell: Any) -> list[Any] | None:
     return None if None in items else items
 
 
-def _item(text: str) -> str | int | None:
-    """A whole number or a quoted name; None for an escape that is none."""
+def _item(text: str) -> str | None:
+    """A whole number as it is written (007 may be a name), or a quoted name; None for an escape that is none."""
     if text.isdigit():
-        return int(text[:20])  # a longer one is no index anyway, and Python refuses very long ones
+        return text
     if "\\" not in text:
         return text[1:-1]
     for read in (json.loads, literal_eval) if text[0] == '"' else (literal_eval,):  # their escapes differ a little
@@ -135,7 +135,7 @@ def _by_index(cell: Any, place: str, spelling: Spelling) -> list[str]:
     for text in found:
         if not _WHOLE.fullmatch(text):
             raise DataError(f"{place}: {text!r} is not the index of a label, a whole number from 0; {_ADVICE}")
-        index = int(text.partition(".")[0][:20])
+        index = int(text.partition(".")[0].lstrip("0")[:20] or "0")  # Python refuses very long ones
         if index >= len(spelling.names):
             raise DataError(
                 f"{place}: there is no label of index {text[:20]}: dataset.vocabulary has "

@@ -110,11 +110,11 @@ def _read(file: Path) -> Table:
 
 def _base(tables: Iterable[Table], said: str) -> tuple[int, list[str]]:
     """The number of the first feature, the same for all files, and what to tell of it."""
-    if said != "auto":
-        return int(said), []
     lowest = [int(table.features.columns.min()) for table in tables if len(table.features.columns)]
     if not lowest:
         raise DataError("there are no features in the files: `index:value` is expected behind the labels")
+    if said != "auto":
+        return int(said), []
     if min(lowest) == 0:
         return 0, ["features are numbered from 0, for an index 0 occurs; dataset.index_base=1 would refuse it"]
     return 1, ["features are numbered from 1, for no index is 0; otherwise type dataset.index_base=0"]

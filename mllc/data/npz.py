@@ -20,6 +20,9 @@ from mllc.wording import counted, listed
 
 KINDS = ("auto", "matrix", "lists")
 
+NUMBERS = "biuf"
+"""Kinds of dtypes that are read: bool, integers, floats."""
+
 
 def npz(
     *,
@@ -89,7 +92,7 @@ def npz(
 
 
 def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
-    """The vectors of an archive in the form of the data set, read from it a chunk at a time."""
+    """The vectors of an archive in the form of the data set, read a chunk at a time; in Fortran's order as a whole."""
     file, row = existing_file(path, "INPUT"), 0
     name = settings.get("features") or "features"
     with _archive(file) as archive:
@@ -97,16 +100,17 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
         _require(file, archive, name)
     with _unreadable(file), zipfile.ZipFile(file) as zipped, zipped.open(f"{name}.npy") as stream:
         shape, fortran, dtype = _header(stream)
-        if len(shape) != 2 or fortran or dtype.kind not in "fiu":
-            raise DataError(
-                f"{file}: {name} is {dtype} of shape {shape}; numbers (samples, features), in C order, are expected"
-            )
+        if len(shape) != 2 or dtype.kind not in NUMBERS:
+            raise DataError(f"{file}: {name} is {dtype} of shape {shape}; numbers (samples, features) are expected")
         if ids is not None and len(ids) != shape[0]:
             raise DataError(f"{file}: {shape[0]} rows of features, but {len(ids)} of ids")
+        whole = np.frombuffer(stream.read(), dtype).reshape(shape, order="F") if fortran else None
         while row < shape[0]:
             size = min(AT_ONCE, shape[0] - row)
-            content = stream.read(size * shape[1] * dtype.itemsize)
-            rows = np.frombuffer(content, dtype).reshape(size, shape[1])
+            if whole is None:
+                rows = np.frombuffer(stream.read(size * shape[1] * dtype.itemsize), dtype).reshape(size, shape[1])
+            else:
+                rows = whole[row : row + size]
             chosen = [f"{file.name}:{row + one}" for one in range(size)] if ids is None else ids[row : row + size]
             yield Samples(list(chosen), encoded(rows, encoding, file, row))
             row += size
@@ -118,6 +122,9 @@ def _read(file: Path, features: str, labels: str, optional: Mapping[str, str], g
     """The arrays of a file: features, labels (or starts and labels), and what else it has."""
     with _archive(file) as archive:
         found: dict[str, Any] = {"features": _numbers(file, features, archive)}
+        if found["features"].ndim != 2:
+            shape = found["features"].shape
+            raise DataError(f"{file}: {features} is of shape {shape}; (samples, features) is expected")
         starts, indices = f"{labels}_indptr", f"{labels}_indices"
         if labels not in archive.files and starts in archive.files:
             found |= {"starts": _numbers(file, starts, archive), "labels": _numbers(file, indices, archive)}
@@ -174,7 +181,7 @@ def _array(file: Path, name: str, archive: Any) -> np.ndarray:
 
 def _numbers(file: Path, name: str, archive: Any) -> np.ndarray:
     found = _array(file, name, archive)
-    if found.dtype.kind not in "biuf":
+    if found.dtype.kind not in NUMBERS:
         raise DataError(f"{file}: {name} is of dtype {found.dtype}; numbers are expected")
     return found
 

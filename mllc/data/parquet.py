@@ -93,7 +93,7 @@ def _of_lists(
         )
     numbers = {}
     if not any(kinds.values()):
-        spelled = {split: [str(one) for one in values.to_pylist()] for split, (_, values) in lists.items()}
+        spelled = {split: values.to_pylist() for split, (_, values) in lists.items()}
         if names is None:
             names = sorted({name for values in spelled.values() for name in values})
             notes.append(f"no vocabulary is given: {counted(len(names), 'label name')} found in the splits")

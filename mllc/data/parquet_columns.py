@@ -15,6 +15,8 @@ from mllc.wording import counted, listed
 
 def _require(file: Path, source: Any, name: str, setting: str) -> None:
     names = source.schema_arrow.names
+    if names.count(name) > 1:
+        raise DataError(f"{file}: {setting}={name}: the column occurs more than once")
     if name not in names:
         raise DataError(f"{file}: {setting}={name}: there is no such column, but {listed(names, 8)}")
 
@@ -23,6 +25,7 @@ def _feature_columns(file: Path, source: Any, name: str) -> list[str]:
     """The list column of that name, or the numbered ones in the order of their numbers."""
     names = source.schema_arrow.names
     if name in names:
+        _require(file, source, name, "dataset.features")
         return [name]
     numbered = [
         (int(match[1]), one) for one in names if (match := re.fullmatch(re.escape(name) + r"_?([0-9]{1,9})", one))
@@ -41,6 +44,8 @@ def _feature_columns(file: Path, source: Any, name: str) -> list[str]:
 def feature_chunks(file: Path, source: Any, name: str, ids: list[str]) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Chunks of rows (samples, features), and their ids where there is a column of them."""
     columns, row = _feature_columns(file, source, name), 0
+    for one in ids:
+        _require(file, source, one, "dataset.ids")
     for batch in source.iter_batches(batch_size=AT_ONCE, columns=[*columns, *ids]):
         arrays = [_numbers(file, batch.column(column), column, row) for column in columns]
         if len(arrays) == 1 and arrays[0].ndim == 2:
@@ -101,7 +106,7 @@ def texts(file: Path, source: Any, name: str) -> list[str]:
 
 
 def label_column(file: Path, source: Any, labels: str | Sequence[str]) -> tuple[Any, Any]:
-    """Of a column of lists their starts and their values; of several columns the targets and the mask."""
+    """Of a column of lists their starts and their values (strings, integers); of several the targets and the mask."""
     import pyarrow as pa
 
     if not isinstance(labels, str):
@@ -130,6 +135,13 @@ def label_column(file: Path, source: Any, labels: str | Sequence[str]) -> tuple[
         raise DataError(f"{file}, row {row + 1}: {labels} is null; an empty list says that there is no label")
     lengths = column.value_lengths().to_numpy(zero_copy_only=False)
     values = column.flatten()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
+    if not any(is_known(values.type) for is_known in known):
+        raise DataError(
+            f"{file}: {labels} is of type {column.type}; lists of names (strings) or of whole numbers are expected"
+        )
     if values.null_count:
         raise DataError(f"{file}: there is a null among the {labels} of a row")
     return np.append(0, np.cumsum(lengths, dtype=np.int64)), values

@@ -14,8 +14,8 @@ _SVM_ROW = re.compile(r"(\d+(,\d+)*)?(\s+|^)\d+:\S+(\s+\d+:\S+)*\s*")
 TEXT_ENDINGS = ("", ".txt", ".svm", ".libsvm", ".dat", ".data", ".lst", ".list", ".t", ".train", ".test")
 """Files whose first lines are looked at."""
 
-
 COCO_KEYS = ("images", "annotations", "categories")
+"""One of them is near the start of a COCO file."""
 
 
 def kind_of(file: Path) -> str | None:
@@ -90,9 +90,7 @@ def _is_valued(line: str) -> bool:
 def _is_coco(file: Path) -> bool:
     with file.open("rb") as stream:
         start = stream.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith(b"{") and any(
-        f'"{key}"'.encode() in start for key in ("images", "annotations", "categories")
-    )
+    return start.startswith(b"{") and any(f'"{key}"'.encode() in start for key in COCO_KEYS)
 
 
 def _kind_of_table(file: Path) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mllc.data.parquet_file import open_parquet, require_pyarrow
 from mllc.errors import DataError
 
 ENDINGS = (
@@ -75,19 +76,15 @@ def read_table(file: Path) -> Table | None:
 
 
 def _read_parquet(file: Path) -> Table | None:
+    require_pyarrow(file)
     try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ImportError:
-        raise DataError(f"{file}: reading Parquet needs pyarrow: pip install 'mllc[parquet]'") from None
-    try:
-        first = next(ParquetFile(file).iter_batches(batch_size=ROWS), None)
-    except (ArrowException, OSError):
+        with open_parquet(file) as source:
+            first = next(source.iter_batches(batch_size=ROWS), None)
+    except DataError:  # the reader says what is wrong with it
         return None
     if first is None:
         return None
-    rows = first.to_pylist()
-    return Table(first.schema.names, [list(row.values()) for row in rows])
+    return Table(first.schema.names, list(zip(*(column.to_pylist() for column in first.columns), strict=True)))
 
 
 def first_lines(file: Path, at_most: int = 20, limit: int = 1 << 16) -> list[str]:

@@ -1,8 +1,8 @@
 """Text of rows `label,label index:value index:value ...`: checked and parsed a chunk of many lines at a time.
 
 The grammar of a line is that of its separators: which may follow which, and which word between them may be empty. A
-chunk that breaks it, or holds a number that is not plain, is read again line by line: there the line and what is wrong
-with it is found, or nothing is, and the slow result counts.
+chunk that breaks it, or holds a number that is not plain, or one twice in a row, is read again line by line: there the
+line and what is wrong with it is found, or nothing is, and the slow result counts.
 """
 
 import re
@@ -97,16 +97,8 @@ def read_lines(file: Path, skip: int = 0) -> Iterator[Lines]:
 def _parse(file: Path, chunk: bytes, first: int) -> Lines:
     plain = _plain(chunk)
     found = _fast(plain, first)
-    if found is None:
-        found = _line_by_line(file, plain, first)
-    for what, ends, columns in (
-        ("label", found.label_ends, found.labels),
-        ("index", found.feature_ends, found.indices),
-    ):
-        twice = _repeated(ends, columns)
-        if twice is not None:
-            row, column = twice
-            raise DataError(f"{file}, line {found.numbers[row]}: {what} {column} occurs twice")
+    if found is None or _repeats(found.label_ends, found.labels) or _repeats(found.feature_ends, found.indices):
+        return _line_by_line(file, plain, first)
     return found
 
 
@@ -213,7 +205,7 @@ def _read_line(line: bytes) -> tuple[list[int], list[int], list[float]]:
 def _whole(word: bytes, what: str) -> int:
     if not re.fullmatch(rb"[0-9]+", word):
         raise ValueError(f"{what} is a whole number from 0, not {_shown(word)}")
-    number = int(word[:20])
+    number = int(word.lstrip(b"0")[:20] or b"0")  # Python refuses very long ones
     if number > LARGEST_INDEX:
         raise ValueError(f"{what} is at most {LARGEST_INDEX}, not {_shown(word)}")
     return number
@@ -223,14 +215,13 @@ def _shown(word: bytes) -> str:
     return repr(word[:40].decode("utf-8", "replace"))
 
 
-def _repeated(ends: np.ndarray, columns: np.ndarray) -> tuple[int, int] | None:
-    """A row, and what it holds twice; None where no row does."""
+def _repeats(ends: np.ndarray, columns: np.ndarray) -> bool:
+    """Whether a row holds something twice."""
     rises = columns[1:] > columns[:-1]
     begins = ends[(ends > 0) & (ends < len(columns))] - 1
     rises[begins] = True  # from one row to the next it may fall
     if rises.all():
-        return None
+        return False
     rows = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     keys = np.sort(rows << 32 | columns)
-    twice = keys[1:][keys[1:] == keys[:-1]]
-    return (int(twice[0] >> 32), int(twice[0] & 0xFFFFFFFF)) if len(twice) else None
+    return bool((keys[1:] == keys[:-1]).any())

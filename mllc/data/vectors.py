@@ -38,10 +38,10 @@ def vector_dataset(
     Raises DataError, naming file and row (from 1), for a feature that is not finite and for an id that is there twice.
     """
     train, told = parts["train"], [*notes]
-    num_features = train.features.shape[1]
-    encoding: dict[str, Any] = {"num_features": num_features, "centers": [], "deviations": []}
     for part in parts.values():
         _check(part, train)
+    num_features = train.features.shape[1]
+    encoding: dict[str, Any] = {"num_features": num_features, "centers": [], "deviations": []}
     if standardize:
         centers, deviations = _moments(train.features)
         encoding |= {"centers": centers.tolist(), "deviations": deviations.tolist()}
@@ -50,7 +50,7 @@ def vector_dataset(
     for split, part in parts.items():
         rows = np.empty(part.features.shape, np.float32)
         for start in range(0, len(rows), AT_ONCE):
-            rows[start : start + AT_ONCE] = encoded(part.features[start : start + AT_ONCE], encoding, part.file, start)
+            rows[start : start + AT_ONCE] = _standardized(part.features[start : start + AT_ONCE], encoding)
         ids = part.ids or [f"{split}:{row}" for row in range(len(rows))]
         groups = None if part.groups is None else tuple(part.groups)
         splits[split] = Split(torch.from_numpy(rows), part.targets, tuple(ids), part.mask, groups)
@@ -67,10 +67,7 @@ def encoded(features: np.ndarray, encoding: Mapping[str, Any], file: Path, first
             f"{file}: features of shape {tuple(features.shape)}; (samples, {encoding['num_features']}) is expected"
         )
     _require_finite(features, file, first)
-    rows = features.astype(np.float64)
-    if encoding["centers"]:
-        rows = (rows - np.array(encoding["centers"])) / np.array(encoding["deviations"])
-    return torch.from_numpy(rows.astype(np.float32))
+    return torch.from_numpy(_standardized(features, encoding))
 
 
 def chunks(total: int) -> Iterator[slice]:
@@ -95,6 +92,13 @@ def _check(part: Vectors, train: Vectors) -> None:
     for row, name in enumerate(part.ids or (), 1):
         if seen.setdefault(name, row) != row:
             raise DataError(f"{part.file}, row {row}: the id {name!r} occurs already in row {seen[name]}")
+
+
+def _standardized(features: np.ndarray, encoding: Mapping[str, Any]) -> np.ndarray:
+    rows = features.astype(np.float64)
+    if encoding["centers"]:
+        rows = (rows - np.array(encoding["centers"])) / np.array(encoding["deviations"])
+    return rows.astype(np.float32)
 
 
 def _require_finite(features: np.ndarray, file: Path, first: int) -> None:

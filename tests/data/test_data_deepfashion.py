@@ -102,6 +102,8 @@ def test_attribute_types(folder):
     assert data.train.mask.tolist() == [[True, True], [True, True], [True, False]]
     with pytest.raises(ConfigError, match=r"no attribute has type 5; .* has types 1 \(texture\), 2 \(fabric\), 3"):
         read(folder, attribute_types=[1, 5])
+    with pytest.raises(ConfigError, match=r"dataset\.attribute_types=\[\]: at least one type is needed; null keeps"):
+        read(folder, attribute_types=[])
 
 
 def _coarse(folder):

@@ -156,6 +156,14 @@ def test_several_columns_of_indices(folder):
     assert found(folder, "train.parquet", **given) == [["sun", "null"], []]
 
 
+def test_numbers_in_lists_are_names_as_they_are_written(folder):
+    long = "1234567890123456789012345"
+    write(folder, f'image,labels\na.png,[{long}]\nb.png,"[007, 7]"\n')
+    assert found(folder) == [[long], ["007", "7"]]
+    write(folder, f"image,labels\na.png,{5:030d}\n")
+    assert found(folder, vocabulary=str(folder / "labels.txt")) == [["null"]]
+
+
 def test_lists_of_parquet(folder):
     write_parquet(folder, image=["a.png", "b.png", "c.png"], labels=[["sun", "N/A"], [], None])
     assert found(folder, "train.parquet") == [["N/A", "sun"], [], []]
@@ -202,6 +210,15 @@ def test_a_column_that_means_none(folder):
 def test_an_empty_label_that_is_never_met_is_noted(folder):
     write(folder, "image,labels\na.png,No Finding\n")
     assert any("every image has a label" in note for note in read(folder, empty_label="No finding").notes)
+
+
+def test_an_image_has_one_spelling(folder):
+    whole = folder / "root" / "a.png"
+    write(folder, f"image,labels\n{whole},sun\n../root/b.png,sea\n./c.png,\n")
+    write(folder, "image,labels\na.png,sun\n", "test.csv")
+    data = read(folder, test=str(folder / "test.csv"))
+    assert data.train.ids == ("a.png", "b.png", "c.png")
+    assert "1 image of test is in train as well: 'a.png'" in data.notes
 
 
 def test_groups(folder):

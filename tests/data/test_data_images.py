@@ -305,6 +305,7 @@ def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded
         ("image,labels\na.png,sea\nb.png\n", "line 3: 1 value, but the header has 2 columns"),
         ("image,labels\na.png,sea\n,sun\n", "line 3: no image is named"),
         ("image,labels\na.png,sea\nb.png,\n./a.png,\n", r"line 4: 'a.png' occurs already in .*train\.csv, line 2"),
+        ("image,labels\na.png,sea\n../root/a.png,\n", r"line 3: 'a.png' occurs already in .*train\.csv, line 2"),
         ("image,labels\n../train.csv,sea\n", "line 2: '../train.csv' leads out of dataset.root"),
         ("image,labels\n/etc/passwd,sea\n", "line 2: '/etc/passwd' leads out of dataset.root"),
         ("image,labels\nzz.png,sea\n", "line 2: zz.png: there is no such file"),

@@ -168,6 +168,12 @@ def test_files_that_are_refused(write, text, message):
         libsvm(train=write(text))
 
 
+def test_files_without_features_are_refused_whatever_the_base(write):
+    for base in (0, 1, "auto"):
+        with pytest.raises(DataError, match="there are no features in the files"):
+            libsvm(train=write("1\n2\n"), index_base=base)
+
+
 def test_settings_that_are_refused(write):
     with pytest.raises(ConfigError, match=r"dataset.index_base=2: auto, 0 or 1 is needed"):
         libsvm(train=write(TEXT), index_base=2)

@@ -1,6 +1,5 @@
 """What readers and runs share: batches, augmentation, statistics, assembly, the fingerprint, the YAMLs."""
 
-import re
 from pathlib import Path
 
 import pytest

@@ -187,6 +187,26 @@ def test_parquet(tmp_path, columns, dataset, settings):
     assert found(tmp_path) == (dataset, {"train": "train.parquet", **root, **settings})
 
 
+@pytest.mark.filterwarnings("error")
+def test_parquet_files_are_closed_and_damaged_ones_left_to_the_reader(tmp_path, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    file, opened = tmp_path / "train.parquet", []
+    parquet.write_table(pyarrow.table({"features": [[0.5, 1.0]], "labels": [["a"]]}), file)
+    original = parquet.ParquetFile
+    monkeypatch.setattr(parquet, "ParquetFile", lambda path: opened.append(original(path)) or opened[-1])
+    assert found(file)[0] == "parquet"
+    assert opened
+    assert all(one.closed for one in opened)
+    file.write_bytes(b"PAR1 damaged")
+    with pytest.raises(DataError, match="no format was recognised"):
+        recognise(file)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(DataError, match="Parquet files are read by pyarrow; type pip install"):
+        recognise(file)
+
+
 def test_an_attribute_list_of_another_name(tmp_path):
     (tmp_path / "attributes.txt").write_text("1\nBald Young\nb.jpg 1 -1\n")
     write_images(tmp_path / "img", ["b.jpg"])

@@ -160,6 +160,11 @@ def test_refused_by_line(tmp_path, line, message):
         list(read_lines(file))
 
 
+def test_long_numbers_are_not_cut_short(tmp_path):
+    assert_same(tmp_path / "x.txt", b"%040d %040d:1\n" % (5, 7))
+    assert_same(tmp_path / "x.txt", b"%040d 1:1\n" % 10**25)
+
+
 def test_marks_and_skipped_lines(tmp_path):
     file = tmp_path / "x.txt"
     file.write_bytes(b"\xef\xbb\xbf3 1:5\n2 1:4")

@@ -139,6 +139,13 @@ def test_standardized_by_the_training_file_and_new_samples(save, table, kind):
     np.testing.assert_allclose(inputs, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda rows: rows > 5])
+def test_new_samples_of_any_array_that_is_trained_on(save, change):
+    rows = change(np.arange(9000).reshape(3000, 3) % 11)
+    data = npz(train=save(features=rows, labels=np.eye(3000, 3)))
+    assert torch.equal(read(npz_module, save("new.npz", features=rows), {}, data.encoding)[1], data.train.inputs)
+
+
 def test_new_samples_come_in_chunks(save, table):
     rows = np.arange(9000, dtype=np.float32).reshape(3000, 3)
     encoding = {"num_features": 3, "centers": [], "deviations": []}
@@ -162,7 +169,9 @@ SPOILED[2, 1] = np.inf
         ({"features": SPOILED}, r"train\.npz, row 3: feature 1 is inf; a finite number"),
         ({"features": FEATURES.astype(np.float64) * 1e300}, r"row 1: feature 0 is 1e\+300"),
         ({"features": FEATURES[:3]}, r"labels of shape \(4, 3\); \(3, labels\) is expected"),
-        ({"features": FEATURES[0]}, "shape"),
+        ({"features": FEATURES[0]}, r"features is of shape \(3,\); \(samples, features\) is expected"),
+        ({"features": FEATURES[:, 0]}, r"features is of shape \(4,\)"),
+        ({"features": np.array(1.5)}, r"features is of shape \(\)"),
         ({"features": np.array(["a"] * 4)}, "features is of dtype <U1; numbers are expected"),
         ({"features": np.array([None] * 4)}, "features holds Python objects, which are not loaded"),
         ({"labels": MATRIX * 2.5}, "row 1: label 0 is 2.5; a label is 0, 1 or NaN"),
@@ -176,6 +185,8 @@ SPOILED[2, 1] = np.inf
         ({"ids": np.array(["a", "b"])}, "4 rows of features, but 2 of ids"),
         ({"ids": np.array([1.5] * 4)}, "a row of strings or integers is expected"),
         (CSR | {"labels": None, "labels_indptr": np.array([0, 2, 1, 3, 5])}, "should rise from 0 to 5"),
+        (CSR | {"labels": None, "labels_indptr": np.array(5)}, r"starts of shape \(\); rows are expected"),
+        (CSR | {"labels": None, "labels_indices": PADDED}, r"labels of shape \(4, 2\), starts of shape \(5,\)"),
         (CSR | {"labels": None, "labels_indptr": np.array([0, 5])}, "2 numbers that should rise from 0 to 5"),
         ({"labels": None}, "there is no array 'labels' in it, but 'features'"),
     ],
@@ -220,6 +231,13 @@ def test_other_files_that_are_refused(save, table, tmp_path):
         ({"labels": pa.array([[1], None, [], []])}, {}, "row 2: labels is null; an empty list"),
         ({"labels": pa.array([[1], [None], [], []])}, {}, "there is a null among the labels of a row"),
         ({"labels": lists([[1], [2, 2], [], []])}, {}, "row 2: label 2 occurs twice"),
+        (
+            {"labels": lists([[1.0], [], [], []])},
+            {},
+            "list<.*double>; lists of names .strings. or of whole numbers",
+        ),
+        ({"labels": lists([[True], [], [], []])}, {}, "labels is of type list<.*bool>; lists of names"),
+        ({"labels": lists([[[2, 3]], [], [], []])}, {}, "labels is of type list<.*list<.*; lists of names"),
         ({"labels": lists([[1], [], [-3], []])}, {}, "row 3: label -3; labels are numbered from 0"),
         ({"a": [0, 1, 2, 0]}, {"labels": ["a"]}, "row 3: label 0 is 2; a label is 0, 1"),
         ({"a": ["0"] * 4}, {"labels": ["a"]}, "the label 'a' is of type string"),
@@ -232,6 +250,28 @@ def test_other_files_that_are_refused(save, table, tmp_path):
 def test_tables_that_are_refused(table, columns, settings, message):
     with pytest.raises(DataError, match=message):
         parquet(train=table(**{"features": VECTORS, "labels": lists(TRUE)} | columns), **settings)
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    file = tmp_path / "train.parquet"
+    columns = {"features": VECTORS, "labels": lists(TRUE), "id": pa.array(["a", "b", "c", "d"])}
+    for name, settings in (("features", {}), ("labels", {}), ("id", {"ids": "id"})):
+        pq.write_table(pa.Table.from_arrays([*columns.values(), columns[name]], [*columns, name]), file)
+        with pytest.raises(DataError, match=f"train.parquet: .*={name}: the column occurs more than once"):
+            parquet(train=str(file), **settings)
+    with pytest.raises(DataError, match=r"dataset\.ids=id: the column occurs more than once"):
+        read(parquet_module, file, {"ids": "id"}, {"num_features": 3, "centers": [], "deviations": []})
+
+
+@pytest.mark.parametrize("kind", ["large_string", "dictionary"])
+def test_every_kind_of_strings_is_names(table, kind):
+    names = [["sea", "sun"], [], ["sky"], []]
+    values = pa.array(["sea", "sun", "sky"])
+    values = values.dictionary_encode() if kind == "dictionary" else values.cast(pa.large_string())
+    column = pa.ListArray.from_arrays(pa.array([0, 2, 2, 3, 3], pa.int32()), values)
+    data = parquet(train=table(features=VECTORS, labels=column))
+    found = [[data.label_names[place] for place in row.nonzero().flatten()] for row in dense(data.train.targets)]
+    assert found == [sorted(row) for row in names]
 
 
 def test_labels_outside_the_vocabulary(table, tmp_path):
