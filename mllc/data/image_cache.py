@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class Cache:
     """The cache of some files (their digests are `contents`) in a folder; nothing is opened before it is asked for."""
 
     def __init__(self, files: Sequence[Path], contents: Sequence[bytes], size: int, folder: Path):
-        self.files, self.size, self.folder = files, size, folder
+        self.files, self.contents, self.size, self.folder = files, contents, size, folder
         self.image_bytes = 3 * size * size
         self.array = folder / f"{key(contents, size).hex()}.npy"
         self._journal = self.array.with_suffix(".jsonl")
@@ -60,8 +61,9 @@ class Cache:
     def open(self) -> tuple[np.memmap, dict[int, str]]:
         """The images, memory-mapped, and why some have no pixels (they are zeros), by index.
 
-        Parts that are not there, or not as they were written, are decoded, in parallel. Raises DataError where the
-        folder cannot be written or the disk is too small.
+        Parts that are not there, or not as they were written, are decoded, in parallel; where none is, nothing is
+        written. Raises DataError where the folder cannot be written or the disk is too small, and for a file that is no
+        longer what its digest says.
         """
         missing = len(self.files) * self.image_bytes
         try:
@@ -121,26 +123,38 @@ class Cache:
         if missing > shutil.disk_usage(self.folder).free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _log.info("decoding images into a cache of %s: %s", size_text(missing), self.array)
+        begun = self._begun()
         try:
             self._write_header()
             return dict(zip(todo, self._reported(pool.map(self._write, todo), len(todo)), strict=True))
-        except OSError:  # a full disk is not left full
-            self.array.unlink(missing_ok=True)
-            self._journal.unlink(missing_ok=True)
+        except OSError as error:
+            if begun and error.errno in (errno.ENOSPC, errno.EDQUOT):  # a full disk is not left full
+                self.array.unlink(missing_ok=True)
+                self._journal.unlink(missing_ok=True)
             raise
 
+    def _begun(self) -> bool:
+        """Whether this process is the one that begins the file: no other has finished a part of it."""
+        try:
+            self.array.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
     def _write_header(self) -> None:
+        """Nothing is opened for writing where the header is there: the folder of a whole cache may be read-only."""
+        with suppress(FileNotFoundError), self.array.open("rb") as stream:
+            if stream.read(len(self._header)) == self._header:
+                return
         with open(os.open(self.array, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
-            if stream.read(len(self._header)) != self._header:
-                stream.seek(0)
-                stream.write(self._header)
+            stream.write(self._header)
 
     def _write(self, number: int) -> dict[int, str]:
         part, reasons = self._parts[number], {}
         blank = bytes(self.image_bytes)
         images = []
         for index in part:
-            found = pixels(self.files[index], self.size)
+            found = pixels(self.files[index], self.size, self.contents[index])
             if isinstance(found, str):
                 reasons[index] = found
             images.append(blank if isinstance(found, str) else found.numpy().tobytes())

@@ -42,15 +42,15 @@ def hold(
             disk    decoded once for all runs, into `folder`; up to TENSOR_LIMIT_BYTES a split are read into memory
                     as one tensor, which is faster, larger ones stay a memory map
             none    decoded again for each batch, by processes of their own
-            auto    disk, where what is still to be written takes at most half of the free disk (later runs start at
-                    once, whatever the size); else memory, where all splits together take at most a quarter of what is
-                    free; else none
+            auto    disk, where what is still to be written may be, and takes at most half of the free disk (later
+                    runs start at once, whatever the size); else memory, where all splits together take at most a
+                    quarter of what is free; else none
     place   split and index -> how messages name an image
     check   with `none`, decode every image now, so that those without pixels are known
 
     Every file is read once for its digest.
     """
-    at_once = min(max(map(len, lists.values())), (os.cpu_count() or 1) + 4)  # threads of a ThreadPoolExecutor
+    at_once = min(max(map(len, lists.values())), 32, (os.cpu_count() or 1) + 4)  # threads of a ThreadPoolExecutor
     require_memory(at_once * 3 * size * size, f"decoding images of {size} x {size} pixels", "dataset.size")
     read = {split: image_files.digests(files) for split, files in lists.items()}
     caches = {split: Cache(files, read[split][0], size, folder) for split, files in lists.items()}
@@ -61,9 +61,9 @@ def hold(
         contents, unreadable = read[split]
         if cache == "none":
             rows = Streamed(files, contents, size, partial(place, split))
-            unreadable = image_files.unreadable(files, size) if check else unreadable
+            unreadable = image_files.unreadable(files, contents, size) if check else unreadable
         elif cache == "memory":
-            rows, unreadable = image_files.decoded(files, size)
+            rows, unreadable = image_files.decoded(files, contents, size)
         else:
             pixels, unreadable = caches[split].open()
             rows = mapped_rows(pixels)
@@ -75,7 +75,7 @@ def _chosen(caches: Sequence[Cache], folder: Path) -> str:
     """What `auto` stands for."""
     missing = sum(cache.missing_bytes() for cache in caches)
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    if missing <= shutil.disk_usage(there).free // 2:
+    if not missing or (os.access(there, os.W_OK) and missing <= shutil.disk_usage(there).free // 2):
         return "disk"
     total = sum(len(cache.files) * cache.image_bytes for cache in caches)
     return "memory" if total <= available_bytes(torch.device("cpu")) // 4 else "none"

@@ -1,6 +1,7 @@
 """Rows that are not one tensor in memory: a selection, an array mapped from disk, a sparse matrix.
 
-Rows may have a method `stream(batches, pin=...) -> Arriving` of their own for reading ahead: see mllc.data.ahead.
+Rows may have methods of their own: `stream(batches, pin=...) -> Arriving` for reading ahead (see mllc.data.ahead), and
+`joined(others) -> Rows` for what is better than a view where all parts are of one type.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,16 +26,16 @@ class Selected:
     """Some rows of others, in the order of `index`, without copying them."""
 
     def __init__(self, rows: Rows, index: Tensor):
-        self._rows, self._index = rows, index
+        self.rows, self.index = rows, index
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self.index)
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
-        return self._rows[self._index[index]]
+        return self.rows[self.index[index]]
 
     def stream(self, batches: Iterable[Tensor], *, pin: bool = False) -> Arriving:
-        return stream(self._rows, (self._index[batch] for batch in batches), pin=pin)
+        return stream(self.rows, (self.index[batch] for batch in batches), pin=pin)
 
 
 class Mapped:
@@ -102,21 +103,6 @@ class Joined:
     def __getitem__(self, index: Tensor, /) -> Tensor:
         return _put_together(index, [(here, self._parts[number][own]) for number, here, own in self._divided(index)])
 
-    def stream(self, batches: Iterable[Tensor], *, pin: bool = False) -> Arriving:
-        batches = list(batches)
-        divided = [self._divided(index) for index in batches]
-        arriving = [
-            stream(part, [own for found in divided for number, _, own in found if number == this])
-            for this, part in enumerate(self._parts)
-        ]
-        try:
-            for index, parts in zip(batches, divided, strict=True):
-                rows = _put_together(index, [(here, next(arriving[number])) for number, here, _ in parts])
-                yield rows.pin_memory() if pin else rows
-        finally:
-            for one in arriving:
-                one.close()
-
     def _divided(self, index: Tensor) -> list[tuple[int, Tensor, Tensor]]:
         """Of each part that rows are asked of: its number, their places in `index`, their indices in the part."""
         part_of = torch.searchsorted(self._ends, index, right=True)
@@ -145,7 +131,26 @@ def join(parts: Sequence[Rows]) -> Rows:
     tensors = [part for part in parts if isinstance(part, Tensor)]
     if len(tensors) == len(parts) and sum(tensor.nbytes for tensor in tensors) <= TENSOR_LIMIT_BYTES:
         return torch.cat(tensors)
+    if any(isinstance(part, Selected) for part in parts):
+        return _join_selections(parts)
+    own = getattr(parts[0], "joined", None)
+    if own is not None and len({type(part) for part in parts}) == 1:
+        return own(parts[1:])
     return Joined(parts)
+
+
+def _join_selections(parts: Sequence[Rows]) -> Selected:
+    """A selection of what they select from, each of these once: splits are selections, often all of the same rows."""
+    sources: list[Rows] = []
+    starts: dict[int, int] = {}
+    indices, end = [], 0
+    for part in parts:
+        source, index = (part.rows, part.index) if isinstance(part, Selected) else (part, torch.arange(len(part)))
+        if id(source) not in starts:
+            sources.append(source)
+            starts[id(source)], end = end, end + len(source)
+        indices.append(index + starts[id(source)])
+    return Selected(join(sources) if len(sources) > 1 else sources[0], torch.cat(indices))
 
 
 def join_targets(parts: Sequence[Targets]) -> Targets:
@@ -159,7 +164,9 @@ def join_targets(parts: Sequence[Targets]) -> Targets:
 
 
 def select(rows: Rows, index: Tensor) -> Rows:
-    """The rows at `index`: a tensor of a tensor, sparse ones of sparse ones, else a view."""
+    """The rows at `index`: a tensor of a tensor, sparse ones of sparse ones, else a view (of no view)."""
+    if isinstance(rows, Selected):
+        return Selected(rows.rows, rows.index[index])
     return select_targets(rows, index) if isinstance(rows, Tensor | Sparse) else Selected(rows, index)
 
 

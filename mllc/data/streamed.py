@@ -6,7 +6,9 @@ import shutil
 import signal
 import threading
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -75,23 +77,44 @@ class Streamed:
         finally:
             del arriving  # ends the processes
 
-    def _checked(self, found: "Tensor | tuple[int, str]") -> Tensor:
+    def joined(self, others: "Sequence[Streamed]") -> "Streamed":
+        """These rows and then those of others of the same size, as one: they share the processes of one stream."""
+        parts = [self, *others]
+        ends = list(accumulate(map(len, parts)))
+
+        def place(index: int) -> str:
+            number = bisect_right(ends, index)
+            return parts[number]._place(index - (ends[number - 1] if number else 0))
+
+        files = [file for part in parts for file in part._images.files]
+        contents = [content for part in parts for content in part._images.contents]
+        return Streamed(files, contents, self._images.size, place)
+
+    def _checked(self, found: "Tensor | tuple[int, str] | DataError") -> Tensor:
         if isinstance(found, Tensor):
             return found
+        if isinstance(found, DataError):
+            raise found
         index, reason = found
         raise DataError(f"{self._place(index)}: {reason}; type dataset.on_bad_image=skip to leave out such images")
 
 
 class _Images:
-    """What a process needs to decode a batch: its pixels, or the first image that has none and why."""
+    """What a process needs to decode a batch: its pixels, or the first image that has none and why.
+
+    Errors are handed over as they are: a DataLoader would put the process's traceback into their text.
+    """
 
     def __init__(self, files: Sequence[Path], contents: Sequence[bytes], size: int):
         self.files, self.contents, self.size = files, contents, size
 
-    def __getitem__(self, index: Sequence[int], /) -> "Tensor | tuple[int, str]":
+    def __getitem__(self, index: Sequence[int], /) -> "Tensor | tuple[int, str] | DataError":
         found = torch.empty(len(index), 3, self.size, self.size, dtype=torch.uint8)
         for row, i in enumerate(index):
-            image = pixels(self.files[i], self.size, self.contents[i])
+            try:
+                image = pixels(self.files[i], self.size, self.contents[i])
+            except DataError as error:
+                return error
             if isinstance(image, str):
                 return i, image
             found[row] = image

@@ -1,5 +1,6 @@
 """How images are held: decoders and limits, a cache that goes on where it was, the same batches in each way."""
 
+import errno
 import io
 import multiprocessing
 import os
@@ -9,6 +10,9 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,8 +26,9 @@ from mllc.data.ahead import stream
 from mllc.data.decode import MOST_PIXELS, decode
 from mllc.data.image_cache import Cache
 from mllc.data.images import images
-from mllc.data.rows import Joined, Mapped, Selected
+from mllc.data.rows import Mapped, Selected, join, select
 from mllc.data.splits import carve
+from mllc.data.streamed import Streamed
 from mllc.errors import DataError
 from mllc.feed import Feed
 from mllc.models.front import Front
@@ -272,8 +277,117 @@ def test_bad_images_in_every_way(folder, way):
 def test_a_file_that_changes_while_it_is_streamed(folder):
     rows = read(folder, "none").train.inputs
     (folder / "root" / "5.jpeg").write_bytes(photograph(6))
-    with pytest.raises(DataError, match=r"line 7: 5\.jpeg: the file has changed since this run began"):
+    changed = r"root/5\.jpeg: the file has changed since this run began; type the command again$"
+    with pytest.raises(DataError, match=changed):
         rows[torch.tensor([4, 5])]
+    with pytest.raises(DataError, match=changed) as caught:
+        list(stream(rows, torch.arange(40).split(4)))
+    assert "\n" not in str(caught.value), "no traceback of the process that has met it"
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "Too many open files; it could be read when this run began"),
+        (photograph(99), "the file has changed since this run began; type the command again"),
+        (MemoryError(), "too little memory is free"),
+    ],
+    ids=["passes", "changed", "memory"],
+)
+def test_what_happens_between_digest_and_decoding_is_not_remembered(folder, way, second, message):
+    times, read_bytes = Counter(), Path.read_bytes
+
+    def read_twice(path):
+        times[path.name] += 1
+        if (path.name, times[path.name]) != ("2.jpeg", 2):
+            return read_bytes(path)
+        if isinstance(second, bytes):
+            return second
+        if isinstance(second, OSError):
+            raise second
+        return bytearray(read_bytes(path))
+
+    def decode_with_too_little(content, size):
+        if isinstance(content, bytearray):
+            raise second
+        return decode(content, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read_twice)
+        patch.setattr(image_files, "decode", decode_with_too_little)
+        with pytest.raises(DataError, match=rf"root/2\.jpeg: {message}"):
+            read(folder, way, on_bad_image="skip")
+    data = read(folder, way, on_bad_image="skip")
+    assert data.skipped == {}
+    assert torch.equal(data.train.inputs[torch.arange(40)], expected(folder))
+
+
+@pytest.mark.parametrize("size", [8, 30])
+def test_short_memory_is_no_fault_of_the_image(size, monkeypatch):
+    def refuse(*given):
+        raise MemoryError
+
+    monkeypatch.setattr("mllc.data.decode._jpeg", refuse)
+    monkeypatch.setattr("mllc.data.decode._pixels", refuse)
+    with pytest.raises(MemoryError):
+        decode(photograph(1), size)
+
+
+def test_a_whole_cache_in_a_folder_that_cannot_be_written_is_read(folder, monkeypatch):
+    def refuse(*given, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    read(folder, "disk")
+    monkeypatch.setattr(os, "open", refuse)  # reading does not use it
+    monkeypatch.setattr(os, "access", lambda *given: False)
+    for way in ("disk", "auto"):
+        assert torch.equal(read(folder, way).train.inputs, expected(folder))
+    with pytest.raises(DataError, match=r"cannot be written .*Read-only file system"):
+        read(folder, "disk", size=9)
+    assert torch.equal(read(folder, "auto", size=9).train.inputs, expected(folder, 9))
+    assert len(os.listdir(folder / "cache")) == 2
+
+
+def test_only_a_full_disk_takes_a_cache_away_and_only_from_who_began_it(folder, monkeypatch):
+    monkeypatch.setattr("mllc.data.image_cache.PART_BYTES", 192 * 4)
+    write, journal = Cache._write, a_cache(folder).array.with_suffix(".jsonl")
+
+    def open_failing_at(part, code):
+        def failing(self, number):
+            if number >= part:
+                raise OSError(code, os.strerror(code))
+            return write(self, number)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Cache, "_write", failing)
+            with pytest.raises(DataError, match="cannot be written"):
+                a_cache(folder).open()
+
+    open_failing_at(1, errno.ENOSPC)
+    assert os.listdir(folder / "cache") == []
+    for part, code in ((3, errno.EIO), (5, errno.ENOSPC)):
+        open_failing_at(part, code)
+        assert journal.read_text().count("[") == part, "what was finished stays"
+    assert torch.equal(torch.from_numpy(np.array(a_cache(folder).open()[0])), expected(folder))
+
+
+def test_many_files_are_few_tasks(folder, monkeypatch):
+    tasks, submit = [], ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", lambda *given: tasks.append(1) or submit(*given))
+    files = files_of(folder)
+    contents, unreadable = image_files.digests(files * 100)
+    assert len(tasks) < 100
+    assert (contents, unreadable) == (image_files.digests(files)[0] * 100, {})
+
+
+def test_memory_is_asked_for_as_many_images_as_there_are_threads(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(os, "cpu_count", lambda: 1000)
+    monkeypatch.setattr("mllc.data.image_rows.require_memory", lambda needed, *given: asked.append(needed))
+    read(folder, "none")
+    assert asked == [32 * 192]
 
 
 def a_stream(folder, way="none"):
@@ -287,17 +401,34 @@ def test_a_stream_reads_through_a_selection(folder):
     assert multiprocessing.active_children() == []
 
 
-def test_a_stream_reads_through_joined_splits(folder, monkeypatch):
-    first, second = (read(folder, way).train.inputs for way in ("none", "memory"))
-    joined = Joined([Selected(first, torch.arange(10)), second])
+def test_joined_splits_share_the_processes_of_one_stream(folder):
+    first, second = (read(folder, "none").train.inputs for _ in range(2))
+    assert isinstance(join([first, second]), Streamed)
+    joined = join([select(first, torch.arange(10)), second])
+    assert isinstance(joined, Selected)
+    assert isinstance(joined.rows, Streamed)
     order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
     expectation = torch.cat([expected(folder)[:10], expected(folder)])[order]
     assert torch.equal(torch.cat(list(stream(joined, order.split(7)))), expectation)
     assert torch.equal(joined[order], expectation)
-    arriving = stream(joined, [torch.arange(4), torch.arange(20)])
+    arriving = stream(joined, torch.arange(50).split(1))
     next(arriving)
+    assert 1 <= len(multiprocessing.active_children()) <= os.cpu_count()
     arriving.close()
     assert multiprocessing.active_children() == []
+    (folder / "root" / "7.jpeg").write_bytes(b"")
+    first, second = (read(folder, "none").train.inputs for _ in range(2))
+    for row in (7, 47):
+        with pytest.raises(DataError, match=r"train\.csv, line 9: 7\.jpeg: the file is empty"):
+            join([first, second])[torch.tensor([row])]
+
+
+def test_parts_of_one_source_are_joined_to_a_selection_of_it(folder):
+    rows = read(folder, "none").train.inputs
+    parts = [select(select(rows, torch.arange(0, 40, 2)), torch.tensor([3, 1])), select(rows, torch.tensor([9]))]
+    joined = join(parts)
+    assert joined.rows is rows
+    assert torch.equal(joined[torch.arange(3)], expected(folder)[[6, 2, 9]])
 
 
 def test_no_process_outlives_its_stream(folder):
