@@ -7,11 +7,13 @@ The way of a batch, top to bottom; imports point down only:
     run          cohorts of trials -> results: trains what is not done, scores what was selected
     score        a trained replica -> its RunResult          screen      live progress
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title
+    loss_plot    losses -> a picture of their values and gradients
     trained      a run folder -> its model, to apply         predict/    new samples -> their labels, as text
     export/      a run folder -> one file for other programs place       where a command writes a file
     plots/       run folders, scores -> pictures             page/       a comparison, a diagnosis as one HTML file
     build        a config -> what it names                   checkpoint  a replica's state <-> tensors
     network      a config, without data -> its network       model_file  what applying a model needs: model.json
+    open_data    a config -> its data set, read and split
     report/      RunResults -> selection, verdicts, tables, words, code    options  what the commands take
     train        the training loop                           evaluate    predictions -> every figure
     diagnose     anyone's scores -> what is wrong, in numbers

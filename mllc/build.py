@@ -5,21 +5,18 @@ import inspect
 import json
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.amp.grad_scaler import GradScaler
 
-from mllc import seeding
-from mllc.config import catalogue
 from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
 from mllc.data.augment import is_random
-from mllc.data.single_positive import single_positive
-from mllc.data.splits import carve, split_fingerprint
-from mllc.data.statistics import constant_labels, label_statistics
+from mllc.data.splits import split_fingerprint
+from mllc.data.statistics import label_statistics
 from mllc.device import pick_device
 from mllc.errors import ConfigError, DataError
 from mllc.evaluate import evaluate_baselines
@@ -31,6 +28,7 @@ from mllc.metrics.ranking import chance_average_precision
 from mllc.models.backbone import Backbone
 from mllc.models.weights import weights_fingerprint
 from mllc.network import build_backbone, build_loss, build_model, front_settings, is_known, starts_random
+from mllc.open_data import divided, read_source
 from mllc.result import Metrics
 from mllc.train import Replica
 from mllc.types import Dataset, LabelStatistics
@@ -105,30 +103,13 @@ class Shared:
         return self._constants[key]
 
 
-def open_data(conf: Config, allow: tuple[str, ...] = ()) -> Dataset:
-    """The data set that a config names, read and split for its seed; nothing is asked of it yet."""
-    data = _carved(conf, _source(conf, allow))
-    if conf["dataset"].get("single_positive"):
-        data = single_positive(data, seeding.generator(conf["dataset"]["name"], conf["seed"], "single_positive"))
-    return replace(data, notes=(*data.notes, *constant_labels(data.label_names, label_statistics(data.train))))
-
-
-def _source(conf: Config, allow: tuple[str, ...]) -> Dataset:
-    """The data set that a config names, as it was read."""
-    dataset = _sized(conf["dataset"], conf["backbone"])
-    return _load(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
-
-
-def _carved(conf: Config, source: Dataset) -> Dataset:
-    return carve(source, **conf["split"], generator=seeding.generator(conf["dataset"]["name"], conf["seed"], "split"))
-
-
 def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     """Reads and splits the data, builds the backbone and freezes its front; nothing here depends on the loss."""
     device = pick_device(conf["device"])
     dataset, seed = conf["dataset"], conf["seed"]
     name = dataset["name"]
-    data = open_data(conf, allow)
+    source = read_source(conf, allow)
+    data, places = divided(conf, source)
     if len(data.train) < 2:
         raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
     statistics = label_statistics(data.train)
@@ -151,9 +132,8 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     elif front.is_frozen and is_known(conf["backbone"]) and not starts_random(conf["backbone"]):
         from mllc.data.image_cache import cache_folder
 
-        source = _source(conf, allow)
         settings = front_settings(conf["backbone"])
-        kept = KeptFeatures(front, source, partial(_carved, conf), cache_folder(conf["cache"]), device, settings)
+        kept = KeptFeatures(front, source, places, cache_folder(conf["cache"]), device, settings)
     feed = Feed(name, data, seed, conf["batch_size"], front, device, augment, kept)
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, backbone, feed, fingerprints, allow)
@@ -190,34 +170,6 @@ def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, st
         if source and node["_target_"].partition(".")[0] not in ("mllc", "torch", "torchvision"):
             found[f"{group}._target_"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return found
-
-
-def _sized(dataset: Config, backbone: Config) -> Config:
-    """A data set's settings with the size of its images as a number, which a reader is always given."""
-    if dataset.get("size") != "auto":
-        return dataset
-    from mllc.models.published import image_size
-
-    return dataset | {"size": image_size(backbone)}
-
-
-@lru_cache(maxsize=1)
-def _load(dataset: str, cache: str | None, group: str | None, allow: tuple[str, ...]) -> Dataset:
-    """Reads a data set once for all the cohorts that follow each other on it."""
-    node = json.loads(dataset)
-    wanted = inspect.signature(target(node, allow=allow)).parameters
-    extra = {key: value for key, value in (("cache_folder", cache), ("group", group)) if key in wanted}
-    if group is not None and "group" not in wanted:
-        raise ConfigError(
-            f"split.group={group}: dataset={node['name']} reads no groups; these do: {', '.join(_reading_groups())}"
-        )
-    return build(node, allow=allow, reserved=("augment", "single_positive"), **extra)
-
-
-def _reading_groups() -> list[str]:
-    """The data sets of mllc whose readers know of groups."""
-    nodes = {name: catalogue.settings("dataset", name) for name in catalogue.choices("dataset")}
-    return [name for name, node in nodes.items() if "group" in inspect.signature(target(node)).parameters]
 
 
 def objective_of(conf: Config, shared: Shared) -> Objective:

@@ -7,9 +7,9 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from mllc.data.ahead import stream
 from mllc.data.rows import join, mapped_rows, select
 from mllc.device import size as size_text
 from mllc.models.front import Front
-from mllc.types import Dataset, Rows, Split
+from mllc.types import Dataset, Rows
 
 VERSION = 2
 """To be raised with any change to what is kept: older files are then left alone."""
@@ -55,14 +55,14 @@ class KeptFeatures:
 
     front     on its device; nothing random may come before it
     source    the data set as it was read, before anything was carved from it
-    carved    divides a data set as the run's was: called with one whose inputs are the samples' places in the file
+    places    split -> the places of its samples in the file
     folder    of the file, which is named by the weights, what is done to the pixels, the device and the content
     backbone  the settings that the front was built from, as plain data, beside its weights and where it was cut
     """
 
     front: Front
     source: Dataset
-    carved: Callable[[Dataset], Dataset]
+    places: Mapping[str, Tensor]
     folder: Path
     device: torch.device
     backbone: Mapping[str, Any]
@@ -71,20 +71,8 @@ class KeptFeatures:
         """The features of a split, in memory where they are few; None where the disk is not to hold them (it warns)."""
         if self._rows is None:
             return None
-        place = self._places[split]
+        place = self.places[split]
         return self._rows if torch.equal(place, torch.arange(len(self._rows))) else select(self._rows, place)
-
-    @cached_property
-    def _places(self) -> Mapping[str, Tensor]:
-        numbers = torch.arange(sum(map(len, self._parts.values()))).split([len(part) for part in self._parts.values()])
-        parts = zip(self._parts.items(), numbers, strict=True)
-        carved = self.carved(replace(self.source, **{name: replace(part, inputs=at) for (name, part), at in parts}))
-        return {name: carved.split(name).inputs for name in ("train", "val", "test")}  # type: ignore[misc]
-
-    @property
-    def _parts(self) -> dict[str, Split]:
-        splits = {name: getattr(self.source, name) for name in ("train", "val", "test")}
-        return {name: split for name, split in splits.items() if split is not None}
 
     @cached_property
     def _rows(self) -> Rows | None:
@@ -123,7 +111,7 @@ class KeptFeatures:
 
     def _content(self) -> Iterator[bytes | memoryview]:
         """The file, a piece at a time: an array of float32 as NumPy keeps one; OSError where it is too large."""
-        rows = join([part.inputs for part in self._parts.values()])
+        rows = join([part.inputs for part in self.source.splits.values()])
         with closing(stream(rows, torch.arange(len(rows)).split(CHUNK))) as arriving:
             for number, chunk in enumerate(arriving):
                 features = self.front(chunk.to(self.device)).cpu().contiguous().numpy()

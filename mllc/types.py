@@ -68,6 +68,12 @@ class Dataset:
     encoding: Mapping[str, Any] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that there are, by name: train, val, test, in this order."""
+        found = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: split for name, split in found.items() if split is not None}
+
     def split(self, name: str) -> Split:
         """The split train, val or test of a data set that has it, as every carved one does."""
         split: Split | None = getattr(self, name)

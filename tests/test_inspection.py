@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.sparse import csr_matrix
 
-from mllc.build import open_data, share
+from mllc.build import share
 from mllc.config.compose import compose
 from mllc.data.rows import Sparse
 from mllc.inspection import inspect
@@ -19,6 +19,7 @@ from mllc.inspection.duplicates import row_digests
 from mllc.inspection.image_files import image_files
 from mllc.inspection.labels import label_facts, positives
 from mllc.inspection.pairs import most_frequent, strongest_pairs
+from mllc.open_data import open_data
 from mllc.types import Dataset, Split
 
 

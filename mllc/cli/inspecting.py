@@ -39,8 +39,8 @@ def inspect(
     elif plot is not None and not plot.parent.is_dir():
         raise ConfigError(f"--plot {plot}: there is no folder {plot.parent}")
     say(f"loading data set {conf['dataset']['name']}")
-    from mllc.build import open_data
     from mllc.inspection import inspect
+    from mllc.open_data import open_data
     from mllc.report.inspection import render
 
     dataset = conf["dataset"]

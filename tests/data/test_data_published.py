@@ -2,9 +2,9 @@
 
 import pytest
 
-from mllc.build import open_data
 from mllc.config.compose import compose
 from mllc.inspection import inspect
+from mllc.open_data import open_data
 
 PUBLISHED = {
     "bibtex": ("bibtex", 7395, 1836, 159, 2.402, 98.49, 12.498, 2856),
