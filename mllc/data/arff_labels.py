@@ -12,6 +12,7 @@ from torch import Tensor
 from mllc.data.arff_header import Attribute, Header, unescape
 from mllc.data.arff_rows import Table
 from mllc.data.files import existing_file
+from mllc.data.plain_xml import parse_xml
 from mllc.errors import DataError
 from mllc.wording import listed
 
@@ -100,9 +101,11 @@ def _counted(num: int, width: int) -> list[int]:
 def _named(xml: Path, file: Path, attributes: tuple[Attribute, ...]) -> list[int]:
     setting = f"dataset.labels={xml}"
     try:
-        nodes = [node for node in ElementTree.parse(xml).iter() if node.tag.rpartition("}")[2] == "label"]
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        nodes = [node for node in parse_xml(xml.read_bytes()).iter() if node.tag.rpartition("}")[2] == "label"]
+    except ElementTree.ParseError as error:
         raise DataError(f"{setting}: not well-formed XML: {error}") from None
+    except (LookupError, ValueError) as error:
+        raise DataError(f"{setting}: not XML that can be read: {error}") from None
     names = [unescape(node.get("name", "")) for node in nodes]
     if not names or "" in names:
         raise DataError(f'{setting}: a list of <label name="..."> is expected')

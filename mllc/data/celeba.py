@@ -16,14 +16,11 @@ from mllc.data.attribute_lists import (
 from mllc.data.download import fetch_celeba
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
+from mllc.data.layouts import CELEBA_ATTRIBUTES, CELEBA_ROOTS
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Samples
 from mllc.wording import listed
 
-ROOTS = (".", "celeba", "CelebA")
-"""Where the files are looked for, from dataset.root."""
-
-ATTRIBUTES = tuple(f"{folder}list_attr_celeba.{ending}" for folder in ("", "Anno/") for ending in ("txt", "csv"))
 PARTITION = tuple(f"{folder}list_eval_partition.{ending}" for folder in ("", "Eval/") for ending in ("txt", "csv"))
 IDENTITIES = ("identity_CelebA.txt", "Anno/identity_CelebA.txt")
 IMAGES = ("img_align_celeba/img_align_celeba", "img_align_celeba", "Img/img_align_celeba")
@@ -64,11 +61,11 @@ def celeba(
     if download:
         fetch_celeba(Path(root).expanduser())
     base = _base(root)
-    listing = named_or_found(attributes, "dataset.attributes", base, ATTRIBUTES)
+    listing = named_or_found(attributes, "dataset.attributes", base, CELEBA_ATTRIBUTES)
     if listing is None:
         raise DataError(
-            f"dataset.root={root}: none of {', '.join(ATTRIBUTES)} is in it, nor in its folder celeba; type the folder "
-            "of CelebA, or dataset.attributes=FILE"
+            f"dataset.root={root}: none of {', '.join(CELEBA_ATTRIBUTES)} is in it, nor in its folder "
+            "celeba; type the folder of CelebA, or dataset.attributes=FILE"
         )
     folder = _images(base, images)
     splits_at = named_or_found(partition, "dataset.partition", base, PARTITION)
@@ -98,12 +95,12 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
 
 
 def _bases(root: Path) -> list[Path]:
-    return [root / place for place in ROOTS]
+    return [root / place for place in CELEBA_ROOTS]
 
 
 def _base(root: str) -> Path:
     folder = image_root(root)
-    return next((at for at in _bases(folder) if any((at / name).is_file() for name in ATTRIBUTES)), folder)
+    return next((at for at in _bases(folder) if any((at / name).is_file() for name in CELEBA_ATTRIBUTES)), folder)
 
 
 def _images(base: Path, images: str | None) -> Path:

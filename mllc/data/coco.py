@@ -8,10 +8,11 @@ from typing import Any
 
 from mllc.data.coco_json import Instances, read_images, read_instances
 from mllc.data.download import fetch_coco
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, is_file
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.image_samples import entry_samples, image_samples, names_images
+from mllc.data.layouts import coco_files
 from mllc.data.objects import check_choice, doubt_notes, entry
 from mllc.errors import DataError
 from mllc.types import Dataset, Samples
@@ -108,7 +109,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
 
 def _official(root: Path, year: int) -> dict[str, str]:
     """COCO's own files of a year, as its archives unpack them; what it calls val is tested on."""
-    train, test = (f"annotations/instances_{split}{year}.json" for split in ("train", "val"))
+    train, test = coco_files(year)
     if not (root / train).exists():
         raise DataError(
             f"dataset.root={root}: there is no {train} in it; type dataset.train=FILE for a COCO file of your own, "
@@ -132,16 +133,7 @@ def _images_folder(file: Path, root: Path, below: str | None, names: Any, settin
     if file.resolve().is_relative_to(root.resolve()):
         usual.append(str(file.resolve().parent.relative_to(root.resolve())))
     first = next(iter(names), "")
-    return next(
-        (folder for folder in usual if _is_file(root / folder / first)), stem if (root / stem).is_dir() else "."
-    )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name longer than the file system allows
-        return False
+    return next((folder for folder in usual if is_file(root / folder / first)), stem if (root / stem).is_dir() else ".")
 
 
 def _entries(file: Path, root: Path, below: str, found: Instances, crowd: str) -> list[Entry]:

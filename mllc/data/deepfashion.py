@@ -18,14 +18,11 @@ from mllc.data.attribute_lists import (
 from mllc.data.files import existing_file
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
+from mllc.data.layouts import DEEPFASHION_ANNOTATIONS, DEEPFASHION_NAMES, DEEPFASHION_VALUES
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Samples
 from mllc.wording import listed
 
-ANNOTATIONS = ("Anno", "Anno_coarse", "Anno_fine", ".")
-"""Folders that may hold the lists; the coarse ones have 1000 attributes, the fine ones 26."""
-
-NAMES, VALUES = "list_attr_cloth.txt", "list_attr_img.txt"
 PARTITION = ("Eval/list_eval_partition.txt", "list_eval_partition.txt")
 IMAGES = (".", "Img", "High-res")
 """Folders that may hold the folder `img`, with which the paths in the lists start."""
@@ -74,8 +71,8 @@ def deepfashion(
     folder, notes = _annotations(base, annotations)
     splits_at = named_or_found(partition, "dataset.partition", base, PARTITION)
     splits, counts = _partition(splits_at)
-    values_at, images = existing_file(folder / VALUES, "dataset.annotations"), _image_root(base)
-    names, kept, told = _names(existing_file(folder / NAMES, "dataset.annotations"), attribute_types)
+    values_at, images = existing_file(folder / DEEPFASHION_VALUES, "dataset.annotations"), _image_root(base)
+    names, kept, told = _names(existing_file(folder / DEEPFASHION_NAMES, "dataset.annotations"), attribute_types)
     lists, more = _entries(values_at, names, kept, images, splits, unknown == "mask", group)
     return image_dataset(
         [names[index] for index in kept],
@@ -101,12 +98,13 @@ def _image_root(base: Path) -> Path:
 
 def _annotations(base: Path, given: str | None) -> tuple[Path, list[str]]:
     """The folder of the attribute lists; a note where another one has such lists as well."""
-    folders = [base / place for place in ANNOTATIONS] if given is None else [Path(given).expanduser()]
-    found = [folder for folder in folders if (folder / NAMES).is_file() and (folder / VALUES).is_file()]
+    folders = [base / place for place in DEEPFASHION_ANNOTATIONS] if given is None else [Path(given).expanduser()]
+    names = (DEEPFASHION_NAMES, DEEPFASHION_VALUES)
+    found = [folder for folder in folders if all((folder / name).is_file() for name in names)]
     if not found:
         looked = listed([str(folder) for folder in folders], quote=str)
         raise DataError(
-            f"there is no {NAMES} with a {VALUES} in {looked}; type dataset.root=FOLDER, that of the Category and "
+            f"there is no {' with a '.join(names)} in {looked}; type dataset.root=FOLDER, that of the Category and "
             "Attribute Prediction benchmark, or dataset.annotations=FOLDER"
         )
     first, *others = found

@@ -27,6 +27,14 @@ def existing_file(path: str | Path, setting: str) -> Path:
     return file
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for a name that none can have: too long, or with a byte of zero."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def encoding(file: Path) -> str:
     """`utf-8-sig` (UTF-8 with or without its mark) where the whole file is valid UTF-8, else `latin-1`."""
     decoder = codecs.getincrementaldecoder("utf-8")()

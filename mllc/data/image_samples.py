@@ -15,14 +15,10 @@ from mllc.data.decode import decode
 from mllc.data.files import encoding as text_encoding
 from mllc.data.files import existing_file
 from mllc.data.image_list import Entry, inside
+from mllc.data.image_names import IMAGE_SUFFIXES, images_in
 from mllc.errors import DataError
 from mllc.types import Samples
 from mllc.wording import counted
-
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-)
-"""By which images are told from other files."""
 
 _CHUNK = 64
 _log = logging.getLogger("mllc")
@@ -30,7 +26,7 @@ _log = logging.getLogger("mllc")
 
 def names_images(path: Path) -> bool:
     """Whether `image_samples` takes it: a folder, a file with the suffix of an image, a list of paths (`.txt`)."""
-    return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES | {".txt"}
+    return path.is_dir() or path.suffix.lower() in (*IMAGE_SUFFIXES, ".txt")
 
 
 def image_samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
@@ -112,21 +108,13 @@ def _id(image: str) -> str:
 
 
 def _in_folder(folder: Path) -> Iterator[Entry]:
-    images, others = [], 0
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            # `._a.jpg` is no image: macOS writes such files beside the real ones
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith("."):
-                images.append(os.path.relpath(os.path.join(place, name), folder))
-            else:
-                others += 1
+    images, others = images_in(folder)
     if others:
         _log.info("%s: %s left out that are not images by their names", folder, counted(others, "file"))
     if not images:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
+        kinds = " ".join(IMAGE_SUFFIXES)
         raise DataError(f"{folder}: there is no image in the folder (files that end in one of {kinds})")
-    for image in sorted(images):
+    for image in images:
         yield Entry(image, (), str(folder))
 
 

@@ -7,6 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mllc.data.layouts import (
+    CELEBA_ATTRIBUTES,
+    CELEBA_ROOTS,
+    COCO_YEARS,
+    DEEPFASHION_ANNOTATIONS,
+    DEEPFASHION_NAMES,
+    DEEPFASHION_VALUES,
+    YOLO_DESCRIPTIONS,
+    coco_files,
+    voc_folders,
+)
 from mllc.data.recognise_files import kind_of, split_of
 
 
@@ -37,8 +48,8 @@ def own_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def deepfashion(folder: Path) -> Found | None:
-    names = ("list_attr_cloth.txt", "list_attr_img.txt")
-    for place in ("Anno", "Anno_coarse", "Anno_fine", "."):
+    names = (DEEPFASHION_NAMES, DEEPFASHION_VALUES)
+    for place in DEEPFASHION_ANNOTATIONS:
         if all((folder / place / name).is_file() for name in names):
             reason = f"{' and '.join(names)} are in {folder / place}"
             return Found("deepfashion", {"root": folder}, reason, marks=tuple(folder / place / name for name in names))
@@ -46,21 +57,20 @@ def deepfashion(folder: Path) -> Found | None:
 
 
 def celeba(folder: Path) -> Found | None:
-    for place in (".", "Anno", "celeba", "CelebA"):
-        for name in ("list_attr_celeba.txt", "list_attr_celeba.csv"):
+    for place in CELEBA_ROOTS:
+        for name in CELEBA_ATTRIBUTES:
             if (mark := folder / place / name).is_file():
-                return Found("celeba", {"root": folder}, f"{name} is in {mark.parent}", marks=(mark,))
+                return Found("celeba", {"root": folder}, f"{mark.name} is in {mark.parent}", marks=(mark,))
     return None
 
 
 def coco(folder: Path) -> Found | None:
     """COCO's own layout, or JSON files in the root, in `annotations` or in a folder a split."""
-    for year in (2017, 2014):
-        name = f"annotations/instances_train{year}.json"
-        if (folder / name).is_file():
-            other = {} if year == 2017 else {"year": year}
-            marks = (folder / name, folder / f"annotations/instances_val{year}.json")
-            return Found("coco", {"root": folder}, f"{name} is in {folder}", other, marks)
+    for year in COCO_YEARS:
+        train, val = coco_files(year)
+        if (folder / train).is_file():
+            other = {} if year == COCO_YEARS[0] else {"year": year}
+            return Found("coco", {"root": folder}, f"{train} is in {folder}", other, (folder / train, folder / val))
     for place in ("annotations", ".", "train", "valid", "val", "test"):
         files = [file for file in sorted((folder / place).glob("*.json")) if kind_of(file) == "coco"]
         if files:
@@ -82,14 +92,12 @@ def _own_coco(folder: Path, files: list[Path]) -> Found | None:
 
 
 def voc(folder: Path) -> Found | None:
-    patterns = ("VOC2*", "VOCdevkit/VOC2*", "TrainVal/VOCdevkit/VOC2*")
-    places = [folder, *(at for pattern in patterns for at in sorted(folder.glob(pattern)))]
-    there = [at for at in places if (at / "Annotations").is_dir() and (at / "ImageSets" / "Main").is_dir()]
+    there = voc_folders(folder)
     return Found("voc", {"root": folder}, f"Annotations and ImageSets/Main are in {there[0]}") if there else None
 
 
 def yolo(folder: Path) -> Found | None:
-    for name in ("data.yaml", "data.yml", "dataset.yaml"):
+    for name in YOLO_DESCRIPTIONS:
         if (mark := folder / name).is_file() and kind_of(mark) == "yolo":
             return Found("yolo", {"root": folder}, f"{name} with names is in {folder}", marks=(mark,))
     there = [

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mllc.data.files import is_file
+from mllc.data.image_names import IMAGE_SUFFIXES
 from mllc.data.parquet_file import open_parquet, require_pyarrow
 from mllc.errors import DataError
-
-ENDINGS = (
-    *(".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"),
-    ".webp",
-)
-"""Of image files."""
 
 LABEL_COLUMNS = (
     *("labels", "label", "tags", "tag", "genres", "genre", "classes", "categories", "finding labels", "targets"),
@@ -59,7 +55,7 @@ def is_image(cell: Any) -> bool:
     >>> is_image("a/b.JPG"), is_image("3.5"), is_image(["a.jpg"])
     (True, False, False)
     """
-    return isinstance(cell, str) and cell.strip().lower().endswith(ENDINGS)
+    return isinstance(cell, str) and cell.strip().lower().endswith(IMAGE_SUFFIXES)
 
 
 def read_table(file: Path) -> Table | None:
@@ -114,7 +110,7 @@ def list_settings(file: Path, dataset: str) -> tuple[dict[str, Any], str]:
     else:
         images = [found.group(1) for line in first_lines(file) if (found := VALUES.fullmatch(line))]
     where, said = ("images" if dataset == "celeba" else "root"), ""
-    root = next((at for name in FOLDERS if any(_is_file((at := file.parent / name) / one) for one in images[:3])), None)
+    root = next((at for name in FOLDERS if any(is_file((at := file.parent / name) / one) for one in images[:3])), None)
     if root is None:
         said = f", whose images (the first: {images[0]}) are not found near it: type dataset.{where}=FOLDER"
     else:
@@ -142,10 +138,3 @@ def _columns(table: Table, image: str) -> dict[str, Any]:
         if mark != "|" and not any(cell.strip().startswith("[") for cell in cells):
             settings["separator"] = mark
     return settings
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from mllc.data.download import fetch_voc
 from mllc.data.files import encoding as text_encoding
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, is_file
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
-from mllc.data.image_samples import IMAGE_SUFFIXES, entry_samples, image_samples, names_images
+from mllc.data.image_names import IMAGE_SUFFIXES
+from mllc.data.image_samples import entry_samples, image_samples, names_images
+from mllc.data.layouts import voc_folders
 from mllc.data.objects import check_choice, doubt_notes, entry
 from mllc.data.voc_xml import read_annotation
 from mllc.errors import DataError
@@ -109,10 +111,7 @@ def voc_folder(root: Path, year: int | None) -> Path:
 
     Raises DataError where there is none, or more than one.
     """
-    years = "VOC2*" if year is None else f"VOC{year}"
-    found = [root] if _is_voc(root) else []
-    for pattern in (years, f"VOCdevkit/{years}", f"TrainVal/VOCdevkit/{years}"):
-        found += [folder for folder in sorted(root.glob(pattern)) if _is_voc(folder)]
+    found = voc_folders(root, year)
     if not found:
         what = "VOCdevkit/VOC2007" if year is None else f"VOCdevkit/VOC{year}"
         raise DataError(
@@ -124,10 +123,6 @@ def voc_folder(root: Path, year: int | None) -> Path:
             f"dataset.root={root}: it holds {', '.join(folder.name for folder in found)}; type dataset.year=YEAR"
         )
     return found[0]
-
-
-def _is_voc(folder: Path) -> bool:
-    return (folder / "Annotations").is_dir() and (folder / "ImageSets" / "Main").is_dir()
 
 
 def _splits(folder: Path, given: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
@@ -164,7 +159,7 @@ def _names(file: Path) -> list[Listed]:
 def _annotated(folder: Path, root: Path, line: Listed) -> tuple[str, list[tuple[str, bool]], str]:
     """The path of an image from `root`, its objects, and where it is listed."""
     file = folder / inside(f"Annotations/{line.name}.xml", folder, line.place)
-    if not _exists(file):
+    if not is_file(file):
         of_one_class = line.name.rpartition(" ")[2] in ("-1", "0", "1")
         hint = "; it looks like a list of one class: type another, such as trainval" if of_one_class else ""
         raise DataError(f"{line.place}: there is no annotation {file}{hint}")
@@ -174,15 +169,8 @@ def _annotated(folder: Path, root: Path, line: Listed) -> tuple[str, list[tuple[
 
 def _image(folder: Path, root: Path, line: Listed, suffix: str) -> str:
     """The path of an image from `root`: a JPEG, else with the suffix that its annotation tells, else what is there."""
-    for known in (".jpg", suffix, *sorted(IMAGE_SUFFIXES)):
+    for known in (".jpg", suffix, *IMAGE_SUFFIXES):
         image = inside(f"JPEGImages/{line.name}{known}", folder, line.place)
-        if known.lower() in IMAGE_SUFFIXES and _exists(folder / image):
+        if known.lower() in IMAGE_SUFFIXES and is_file(folder / image):
             return str((folder / image).relative_to(root))
     return str((folder / "JPEGImages" / f"{line.name}.jpg").relative_to(root))
-
-
-def _exists(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except OSError:  # a name longer than the file system allows
-        return False

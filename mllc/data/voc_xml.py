@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from mllc.data.plain_xml import parse_xml
 from mllc.errors import DataError
 
 LARGEST_BYTES = 32 << 20
@@ -15,13 +16,6 @@ class Annotation(NamedTuple):
 
     filename: str
     objects: list[tuple[str, bool]]
-
-
-class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses a DOCTYPE before its entities are read: they could grow without limit, or name files elsewhere."""
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise ValueError("a DOCTYPE, which could hold entities; VOC has none: remove it")
 
 
 def read_annotation(file: Path) -> Annotation:
@@ -45,7 +39,7 @@ def _parsed(file: Path) -> ElementTree.Element:
     try:
         if file.stat().st_size > LARGEST_BYTES:
             raise DataError(f"{file}: over {LARGEST_BYTES >> 20} MB, which no annotation of one image has")
-        return ElementTree.fromstring(file.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
+        return parse_xml(file.read_bytes())
     except ElementTree.ParseError as error:
         line, column = error.position
         reason = str(error).partition(": line")[0]

@@ -9,7 +9,8 @@ from mllc.data.files import encoding as text_encoding
 from mllc.data.files import encoding_notes, existing_file
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
-from mllc.data.image_samples import IMAGE_SUFFIXES, entry_samples, image_samples, names_images
+from mllc.data.image_names import images_in
+from mllc.data.image_samples import entry_samples, image_samples, names_images
 from mllc.data.yolo_labels import label_path, read_labels
 from mllc.data.yolo_yaml import read_description
 from mllc.errors import DataError
@@ -119,20 +120,14 @@ def _images(root: Path, place: str | Path, setting: str) -> Iterator[Entry]:
         return
     if not path.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{setting}={place}: leads out of dataset.root={root}")
-    images: list[str] = []
-    for at, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        images += [
-            os.path.relpath(os.path.join(at, name), root)
-            for name in names
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
-        ]
+    images, _ = images_in(path)
     if not images:
         raise DataError(f"{setting}={place}: there is no image in {path}")
-    for image in sorted(images):
+    below = os.path.relpath(path, root)
+    for image in images:
         if any("\udc80" <= letter <= "\udcff" for letter in image):
             raise DataError(f"{path}: the name of {image!r} is not UTF-8; rename it")
-        yield Entry(image, (), str(path))
+        yield Entry(os.path.normpath(os.path.join(below, image)), (), str(path))
 
 
 def _found(root: Path, place: str | Path, setting: str) -> Path:

@@ -9,11 +9,9 @@ import yaml
 from mllc.data.files import encoding as text_encoding
 from mllc.data.files import existing_file
 from mllc.data.image_list import read_vocabulary
+from mllc.data.layouts import YOLO_DESCRIPTIONS
 from mllc.errors import DataError
 from mllc.wording import counted
-
-USUAL = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "labels/classes.txt")
-"""Where it is looked for below the root, if no file is named."""
 
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
@@ -27,12 +25,12 @@ class Description(NamedTuple):
 
 
 def read_description(root: Path, data: str | None) -> Description:
-    """The description in `data`, a data.yaml or a text file with a name a line; None: the one of USUAL that there is.
+    """The description in `data`, a data.yaml or a text file with a name a line; None: the usual one that there is.
 
     Raises DataError, naming the file, and the line where it has one.
     """
     if data is None:
-        found = next((root / name for name in USUAL if (root / name).is_file()), None)
+        found = next((root / name for name in YOLO_DESCRIPTIONS if (root / name).is_file()), None)
         if found is None:
             raise DataError(
                 f"dataset.root={root}: there is neither data.yaml nor classes.txt in it; type dataset.data=FILE, a "

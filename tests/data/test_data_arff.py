@@ -334,6 +334,7 @@ def test_a_numeric_label_must_be_0_or_1(write):
         (xml("sadd"), "'sadd'; did it mean 'sad'"),
         (xml("sad", "sad"), "more than once: 'sad'"),
         (xml("sad")[:-12], "not well-formed XML"),
+        ('<!DOCTYPE a [<!ENTITY x "sad">]><labels><label name="&x;"/></labels>', "a DOCTYPE, which could hold"),
         (xml(), "a list of <label"),
         ("<labels><label/></labels>", "a list of <label"),
         (xml("sad", "tempo", "key", "loud", "rock'n~roll?"), "no feature is left"),

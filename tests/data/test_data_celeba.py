@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mllc.data.celeba import celeba, samples
+from mllc.data.recognise import recognise
 from mllc.errors import ConfigError, DataError, MllcError
 
 ROWS = [
@@ -71,6 +72,12 @@ def _makers(folder):
     _move(folder, folder / "Img", "img_align_celeba")
 
 
+def _makers_in_a_folder(folder):
+    _move(folder, folder / "celeba" / "Anno", LISTS[0])
+    _move(folder, folder / "celeba" / "Eval", LISTS[1])
+    _move(folder, folder / "celeba" / "Img", "img_align_celeba")
+
+
 def _kaggle(folder):
     (folder / "img_align_celeba").rename(folder / "inner")
     (folder / "img_align_celeba").mkdir()
@@ -88,11 +95,13 @@ def _with_mark(folder):
         (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes().replace(b"\n", b"\r\n"))
 
 
-@pytest.mark.parametrize("change", [_torchvision, _makers, _kaggle, _with_mark])
+@pytest.mark.parametrize("change", [_torchvision, _makers, _makers_in_a_folder, _kaggle, _with_mark])
 def test_every_layout_is_read_the_same(folder, change):
     expected = read(folder).fingerprint
     change(folder)
     assert read(folder).fingerprint == expected
+    found = recognise(folder)
+    assert (found.dataset, found.settings) == ("celeba", {"root": str(folder)})
 
 
 def test_files_elsewhere(folder):

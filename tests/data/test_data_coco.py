@@ -10,6 +10,8 @@ from formats import write_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mllc.build import objective_of, share
+from mllc.config.compose import compose
 from mllc.data.coco import coco, samples
 from mllc.data.coco_json import read_instances
 from mllc.errors import ConfigError, DataError, MllcError
@@ -78,6 +80,11 @@ def test_crowds(folder):
     assert unknown.train.targets.tolist()[2] == [0, 0, 0]
     assert unknown.train.mask is not None
     assert unknown.train.mask.tolist() == [[True] * 3, [True] * 3, [True, False, True]]
+    typed = ["dataset=coco", f"dataset.root={folder}", "dataset.size=4", "dataset.crowd=unknown"]
+    typed.append(f"dataset.val={folder}/annotations/instances_val2017.json")
+    conf = compose([*typed, "loss=zlpr", "backbone=patch", "backbone.patch=2"])
+    with pytest.raises(ConfigError, match=r"or let labels of crowds alone count as true: dataset\.crowd=count$"):
+        objective_of(conf, share(conf))
     TRAIN["annotations"].append(annotation(9, 12, 17))
     try:
         assert changed(folder, TRAIN).notes == ()  # one that is no crowd settles it

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mllc.build import objective_of, share
 from mllc.config.compose import compose
 from mllc.data.deepfashion import deepfashion, samples
+from mllc.data.recognise import recognise
 from mllc.errors import ConfigError, DataError, MllcError
 
 NAMES = "3\nattribute_name  attribute_type\na-line                3\nabstract chevron print   1\nlace    2\n"
@@ -134,6 +135,8 @@ def test_every_layout_is_read_the_same(folder, change):
     expected = read(folder).fingerprint
     change(folder)
     assert read(folder).fingerprint == expected
+    found = recognise(folder)
+    assert (found.dataset, found.settings) == ("deepfashion", {"root": str(folder)})
 
 
 def test_files_elsewhere_and_several_sets_of_attributes(folder):

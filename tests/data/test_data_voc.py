@@ -10,6 +10,8 @@ from formats import write_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mllc.build import objective_of, share
+from mllc.config.compose import compose
 from mllc.data.voc import CLASSES, samples, voc
 from mllc.data.voc_xml import read_annotation
 from mllc.errors import ConfigError, DataError, MllcError
@@ -75,6 +77,11 @@ def test_difficult_objects(folder):
     assert labels(unknown.train)[2] == {"cat"}
     assert unknown.train.mask is not None
     assert (~unknown.train.mask).nonzero().tolist() == [[2, CLASSES.index("dog")]]
+    typed = ["dataset=voc", f"dataset.root={folder}", "dataset.size=4", "dataset.difficult=unknown"]
+    typed += ["dataset.train=trainval", "dataset.val=test"]
+    conf = compose([*typed, "loss=zlpr", "backbone=patch", "backbone.patch=2"])
+    with pytest.raises(ConfigError, match=r"or let labels of .* count as true: dataset\.difficult=count$"):
+        objective_of(conf, share(conf))
 
 
 @pytest.mark.parametrize("place", ["", "VOC2007", "TrainVal/VOCdevkit/VOC2011"])
