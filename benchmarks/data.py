@@ -170,23 +170,41 @@ def measure_batches(options: argparse.Namespace, _folder: Path) -> dict[str, Any
     }
 
 
-def figures(found: dict[str, Any]) -> list[tuple[str, float]]:
-    """The rows of the table that have a goal, of those parts that were measured."""
-    rows: list[tuple[str, float]] = []
+def figures(found: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What has a goal, of those parts that were measured: median and quartiles."""
+    rows: dict[str, dict[str, float]] = {}
     if "decode" in found:
-        rows.append(("decode to 224, times Pillow", found["decode"]["times"]["224"]["median"]))
-        rows.append(("decode to 64, times Pillow's draft", found["decode"]["times"]["64"]["median"]))
+        rows["decode to 224, times Pillow"] = found["decode"]["times"]["224"]
+        rows["decode to 64, times Pillow's draft"] = found["decode"]["times"]["64"]
     if "epochs" in found:
-        rows.append(("first epoch, times a later one", found["epochs"]["times"]["median"]))
+        rows["first epoch, times a later one"] = found["epochs"]["times"]
     if "corel" in found:
-        rows.append(("Corel-5k cached, s", found["corel"]["seconds"]["median"]))
+        rows["Corel-5k cached, s"] = found["corel"]["seconds"]
     if "batches" in found:
-        rows.append(("a batch, share of a DataLoader's", found["batches"]["share"]["median"]))
+        rows["a batch, share of a DataLoader's"] = found["batches"]["share"]
     if "training" in found:
-        rows.append(("waiting share in training", found["training"]["waiting"]["memory"]["median"]))
+        rows["waiting share in training"] = found["training"]["waiting"]["memory"]
     if "streaming" in found:
-        rows.append(("streaming, peak GiB", found["streaming"]["peak_gib"]))
+        rows["streaming, peak GiB"] = dict.fromkeys(("median", "low", "high"), found["streaming"]["peak_gib"])
     return rows
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures that have a goal, in Markdown."""
+    lines = ["| | found | quartiles | goal |", "|---|--:|--:|--:|"]
+    for name, one in figures(found).items():
+        lines.append(f"| {name} | {one['median']:.2f} | {one['low']:.2f} to {one['high']:.2f} | {GOALS[name]:.2f} |")
+    return "\n".join(lines)
+
+
+def training_table(found: dict[str, Any]) -> str:
+    """Rates and waiting by the place of the pixels, in Markdown."""
+    lines = ["| pixels | images a second | quartiles | share of waiting | quartiles |", "|---|--:|--:|--:|--:|"]
+    for name, rate in found["training"]["rate"].items():
+        waits = found["training"]["waiting"][name]
+        rates = f"{rate['median']:.0f} | {rate['low']:.0f} to {rate['high']:.0f}"
+        lines.append(f"| {name} | {rates} | {waits['median']:.3f} | {waits['low']:.3f} to {waits['high']:.3f} |")
+    return "\n".join(lines)
 
 
 PARTS = {
@@ -224,13 +242,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         for part in parts:
             found[part] = PARTS[part](options, folder)
             print(f"{part}: { {key: value for key, value in found[part].items() if key != 'rounds'} }", flush=True)
-    print("| | found | goal |\n|---|--:|--:|")
-    for name, value in figures(found):
-        print(f"| {name} | {value:.2f} | {GOALS[name]:.2f} |")
+    print(table(found))
     if "training" in found:
-        print("| training | images a second | waiting |\n|---|--:|--:|")
-        for name, rate in found["training"]["rate"].items():
-            print(f"| {name} | {rate['median']:.0f} | {found['training']['waiting'][name]['median']:.3f} |")
+        print(training_table(found))
     print(f"written to {write('data', found)}")
     return found
 

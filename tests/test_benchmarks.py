@@ -52,7 +52,7 @@ def test_data(script, tmp_path, capsys):
     assert found["training"]["rate"].keys() == {"bare", "memory", "disk", "none"}
     assert found["streaming"]["images"] == 40
     assert 0 < found["streaming"]["before_gib"] < found["streaming"]["peak_gib"]
-    assert [name for name, _ in data.figures(found)] == list(data.GOALS)
+    assert [*data.figures(found)] == list(data.GOALS)
     assert "| Corel-5k cached, s |" in capsys.readouterr().out
     assert str(tmp_path) not in json.dumps(found)
 
@@ -330,6 +330,15 @@ def test_the_readme_shows_how_fast_sparse_text_is_read(file, script):
     for one in found["files"].values():
         assert one["times_faster"]["low"] >= found["goal"]["seconds"]
         assert one["peak_over_arrays"]["high"] <= found["goal"]["memory"]
+
+
+@results("data")
+def test_the_readme_shows_what_images_cost(file, script):
+    found = json.loads(file.read_text())
+    text = (BENCHMARKS / "README.md").read_text()
+    assert script("data").training_table(found) in text
+    if not found["machine"]["cuda"]:
+        assert script("data").table(found) in text
 
 
 @results("report")
