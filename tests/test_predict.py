@@ -419,3 +419,26 @@ def test_memory_does_not_grow_with_the_input(home):
     before, after, written = map(float, done.stdout.split())
     assert written > 1e6
     assert after - before < 8, f"{before} MiB, then {after} MiB"
+
+
+def test_images_that_cannot_be_read_may_be_skipped_by_a_run_that_knows_none(home, run_cli, tmp_path):
+    shutil.copytree(home / "sheets", tmp_path / "some")
+    (tmp_path / "some" / "00.png").write_bytes(b"no image")
+    code, out, err = run_cli("predict", home / "zlpr", tmp_path / "some")
+    assert (code, out.count("\n") <= 1) == (2, True)
+    assert "00.png" in err
+    assert err.rstrip().endswith("type --on-bad-image skip")
+    code, out, _ = run_cli("predict", home / "zlpr", tmp_path / "some", "--on-bad-image", "skip")
+    assert (code, len(out.splitlines())) == (0, 1 + 49)
+    code, _, err = run_cli("predict", home / "zlpr", tmp_path / "some", "--on-bad-image", "drop")
+    assert (code, "--on-bad-image drop: type error or skip" in err) == (2, True)
+
+
+def test_a_file_that_is_there_is_kept(home, run_cli, tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text("mine")
+    code, _, err = run_cli("predict", home / "zlpr", home / "sheets", "--out", file)
+    assert (code, file.read_text()) == (2, "mine")
+    assert "is there already; type --force to write over it" in err
+    assert run_cli("predict", home / "zlpr", home / "sheets", "--out", file, "--force")[0] == 0
+    assert file.read_text().startswith("id,labels,scores")

@@ -437,7 +437,9 @@ def test_run_table_says_what_the_collapse_is():
     silent = next(run for run in sweep() if run.collapse["verdict"] == "silent")
     text = " ".join(report.run_table(silent, 200).split())
     assert "silent: its own rule predicts 0.00 labels" in text
-    assert "does not rank either (mAP 0.010, a random order 0.004)" in text
+    assert "does not rank either (on validation mAP 0.010, a random order 0.004)" in text
+    few = replace(silent, test={**silent.test, "map": 0.9})
+    assert "(on validation mAP 0.010, " in report.run_table(few, 200), "the verdict was made there"
     assert "optimizer.lr, loss.reduction=sum, more epochs" in text, "it was mean"
     text = " ".join(report.run_table(replace(silent, settings={"loss.reduction": "sum"}), 200).split())
     assert "optimizer.lr, more epochs" in text

@@ -96,6 +96,9 @@ ModelFormat = Annotated[
     str, typer.Option(help="torch_export, onnx or safetensors", autocompletion=complete_model_format)
 ]
 ModelOut = Annotated[Path, typer.Option(metavar="FILE", help="The file to write")]
+BadImages = Annotated[
+    str | None, typer.Option(metavar="error|skip", help="Of images that cannot be read [as in training]")
+]
 Overwrite = Annotated[bool, typer.Option("--force", help="Write over a file that is there")]
 
 

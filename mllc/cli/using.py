@@ -25,6 +25,8 @@ def predict(
     out: opt.LinesOut = None,
     batch_size: opt.BatchSize = None,
     device: opt.Device = "auto",
+    on_bad_image: opt.BadImages = None,
+    force: opt.Overwrite = False,
     config_dir: opt.ConfigDir = None,
     allow_target: opt.Allow = None,
 ) -> None:
@@ -34,8 +36,9 @@ def predict(
 
     mllc predict runs/arff-zlpr-s0-0a1b2c3d4e5f new.arff --format jsonl --out labels.jsonl
 
-    INPUT is in the format of the run's data set, labels or not; for images also an image, a folder or a list. Scores
-    are on the run's own scale, as in its scores.safetensors: logits or log-odds, for most losses.
+    INPUT is in the format of the run's data set, labels or not; for images also an image, a folder or a list (.txt) of
+    paths, which start from the run's dataset.root, from the list's folder or from the current one. Scores are on the
+    run's own scale, as in its scores.safetensors: logits or log-odds, for most losses.
     """
     if top_k is not None and threshold != "own":
         raise ConfigError("--top-k takes the best labels whatever their scores: leave out --threshold, or --top-k")
@@ -45,6 +48,9 @@ def predict(
         from mllc.place import check_place
 
         check_place("--out", out, f"labels.{format}")
+        _keep(out, force)
+    if on_bad_image not in (None, "error", "skip"):
+        raise ConfigError(f"--on-bad-image {on_bad_image}: type error or skip")
     allow = opt.importable(allow_target, config_dir)
     result, folder = _announced(run)
     from mllc.predict.inputs import batched, samples
@@ -60,7 +66,8 @@ def predict(
     advice = better_threshold(result) if threshold == "own" and top_k is None else None
     if advice:
         say(advice)
-    chunks = samples(input, trained.config["dataset"], trained.file.encoding, allow)
+    settings = trained.config["dataset"] | ({} if on_bad_image is None else {"on_bad_image": on_bad_image})
+    chunks = samples(input, settings, trained.file.encoding, allow)
     batches = batched(chunks, batch_size or trained.config["batch_size"])
     tally = Tally()
     text = lines(tally.of(named(trained, batches, threshold=threshold, top_k=top_k)), names, format, every_score=scores)
@@ -92,8 +99,7 @@ def export(
     from mllc.place import check_place, replacing
 
     check_place("--out", out, "model")
-    if out.exists() and not force:
-        raise StoreError(f"--out {out} is there already; type --force to write over it, or --out ANOTHER_FILE")
+    _keep(out, force)
     allow = opt.importable(allow_target, config_dir)
     _, folder = _announced(run)
     from mllc.export.words import told
@@ -106,6 +112,12 @@ def export(
     with replacing("--out", out) as partial:
         write(trained, format, partial)
     typer.echo(told(trained, format, out), nl=False)
+
+
+def _keep(out: Path, force: bool) -> None:
+    """StoreError for a file that is there, unless it may be written over."""
+    if out.exists() and not force:
+        raise StoreError(f"--out {out} is there already; type --force to write over it, or --out ANOTHER_FILE")
 
 
 def _announced(run: Path) -> tuple[Any, Path]:

@@ -64,6 +64,9 @@ def image_dataset(
         if unreadable:
             index, reason = next(iter(unreadable.items()))
             bad = f"{_named(entries[index])}: {reason}"
+            if len(unreadable) == len(entries):
+                what = f"none of the {len(entries)} images can" if len(entries) > 1 else "its one image cannot"
+                raise DataError(f"{split}: {what} be read: {bad}; do the paths start from dataset.root={root}?")
             if on_bad_image == "error":
                 more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
                 raise DataError(f"{bad}{more}; type dataset.on_bad_image=skip to leave out such images")

@@ -34,8 +34,8 @@ def image_samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str
 
     path      an image; or a folder, with all folders in it: its images, sorted (files that are none, and hidden ones,
               are left out, and their number is logged); or a `.txt` file with the path of an image a line
-    settings  of the data set: `root`, from where the paths in a `.txt` start, if there is such a folder, else they
-              start from the folder of the `.txt`; `on_bad_image`: error, or skip
+    settings  of the data set: `root`, from where the paths in a `.txt` start unless the first image is found from the
+              folder of the `.txt`, or from the current one; `on_bad_image`: error, or skip
     encoding  of the data set: `size`, the height and width in pixels
 
     The ids are the paths from that folder, or the image's name. Raises DataError for what cannot be read.
@@ -44,15 +44,19 @@ def image_samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str
         return entry_samples(_in_folder(path), path, settings, encoding)
     file = existing_file(path, "INPUT")
     if file.suffix.lower() == ".txt":
-        root = listed_root(file, settings)
+        root = listed_root(file, settings, _first(file))
         return entry_samples(some(_in_list(file, root), file), root, settings, encoding)
     return entry_samples([Entry(file.name, (), str(file.parent))], file.parent, settings, encoding)
 
 
-def listed_root(file: Path, settings: Mapping[str, Any]) -> Path:
-    """Where the paths in a list of new images start: dataset.root if there is such a folder, else the list's own."""
-    root = Path(settings.get("root") or "").expanduser()
-    return root if settings.get("root") and root.is_dir() else file.parent
+def listed_root(file: Path, settings: Mapping[str, Any], first: str = "") -> Path:
+    """Where the paths in a list of new images start: dataset.root, the list's own folder or the current one.
+
+    That is the first of these folders that has the `first` image, else the first that there is.
+    """
+    root = Path(settings["root"]).expanduser() if settings.get("root") else file.parent
+    folders = [folder for folder in (root, file.parent, Path()) if folder.is_dir()]
+    return next((folder for folder in folders if first and (folder / first).is_file()), folders[0])
 
 
 def entry_samples(
@@ -75,7 +79,7 @@ def entry_samples(
                     continue
                 bad = f"{entry.place}: {entry.image}: {image}"
                 if not skip:
-                    raise DataError(f"{bad}; with dataset.on_bad_image=skip such images are left out")
+                    raise DataError(f"{bad}; to leave out such images type --on-bad-image skip")
                 skipped, first = skipped + 1, first or bad
             if images:
                 yield Samples(ids, torch.stack(images))
@@ -116,6 +120,13 @@ def _in_folder(folder: Path) -> Iterator[Entry]:
         raise DataError(f"{folder}: there is no image in the folder (files that end in one of {kinds})")
     for image in images:
         yield Entry(image, (), str(folder))
+
+
+def _first(file: Path) -> str:
+    """The first path in a list; nothing where there is none, or what cannot be one."""
+    with file.open(encoding=text_encoding(file)) as lines:
+        found = next((line.strip() for line in lines if line.strip()), "")
+    return "" if "\0" in found or len(found) > 4096 else found
 
 
 def _in_list(file: Path, root: Path) -> Iterator[Entry]:

@@ -5,6 +5,10 @@ from typing import Any
 from mllc import __version__
 from mllc.trained import Trained
 
+RESIZED = (
+    "by antialiased bilinear interpolation (a JPEG of four times that size or more is decoded at a fraction of its size "
+    "before, as by Pillow's draft)"
+)
 KEY = "mllc"
 """The entry of the metadata that holds all of it, as JSON."""
 
@@ -36,7 +40,7 @@ def _described(trained: Trained) -> dict[str, Any]:
     file = trained.file
     if file.kind == "images":
         colour = {1: "grey", 3: "RGB"}.get(file.input_shape[0], f"{file.input_shape[0]} channels")
-        is_ = f"{colour} pixels, 0 to 255, squeezed to this height and width; normalised inside"
+        is_ = f"{colour} pixels, 0 to 255, squeezed to this height and width {RESIZED}; normalised inside"
     else:
         is_ = "features as the data set's reader makes them; `encoding` is how"
     dtype = "uint8" if file.kind == "images" else "float32"

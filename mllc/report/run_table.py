@@ -59,12 +59,14 @@ def verdict(result: RunResult) -> str:
     figures, suffix = (result.test, "on test") if result.test else (result.val or {}, "on validation")
     if kind is None or not figures:
         return ""
-    labels, true, score = (figures.get(name) for name in ("labels_per_sample", "true_labels_per_sample", "map"))
+    labels, true = (figures.get(name) for name in ("labels_per_sample", "true_labels_per_sample"))
     text = f"{kind}: {COLLAPSE.get(kind, 'it collapsed')}"
     if kind != "constant" and labels is not None and true is not None:
         text = f"{kind}: its own rule predicts {labels:.2f} labels a sample where {true:.2f} are true"
     text += f" ({_epochs(result)})"
-    ranking = f"mAP {_text(score, 3)}, a random order {_text(figures.get('map_chance'), 3)}"
+    judged = result.val or figures  # what the verdict was made on; few test samples may say otherwise
+    place = "on validation " if result.val else ""
+    ranking = f"{place}mAP {_text(judged.get('map'), 3)}, a random order {_text(judged.get('map_chance'), 3)}"
     if result.collapse.get("ranks") and kind != "constant":
         return (
             f"{text}; it ranks ({ranking}), so only the threshold is wrong: try the tuned one (micro-F1 "

@@ -93,7 +93,7 @@ def test_a_list_is_read_as_it_is_needed(folder):
 def test_bad_images_are_refused_by_name_or_skipped(folder, caplog):
     (folder / "new" / "b.png").write_bytes(image(0)[:60])
     (folder / "new.txt").write_text("new/a.jpg\nnew/b.png\n\nnew/gone.png\nnew\n")
-    with pytest.raises(DataError, match=r"new\.txt, line 2: new/b\.png: .*; with dataset\.on_bad_image=skip such"):
+    with pytest.raises(DataError, match=r"new\.txt, line 2: new/b\.png: .* type --on-bad-image skip"):
         read(folder / "new.txt", {"on_bad_image": "error"})
     assert read(folder / "new.txt", {"on_bad_image": "skip"})[0] == ["new/a.jpg"]
     assert "3 images skipped; the first: " in caplog.text
@@ -189,3 +189,17 @@ def test_damaged_lists_and_images_never_end_in_another_error(folder):
                     assert np.isin(chunk.inputs.shape[1:], (3, 4)).all()
             except MllcError:
                 pass
+
+
+def test_paths_in_a_list_start_where_the_first_image_is(folder, monkeypatch):
+    (folder / "elsewhere").mkdir()
+    near, far, images = folder / "new.txt", folder / "elsewhere" / "new.txt", ["new/b.png", "new/a.jpg"]
+    for file in (near, far):
+        file.write_text("\n".join(images))
+    root = {"root": str(folder / "elsewhere")}
+    assert read(near, root)[0] == images, "from the list's own folder"
+    monkeypatch.chdir(folder)
+    assert read(far, root)[0] == images, "from here"
+    far.write_text("gone.png\n")
+    with pytest.raises(DataError, match="elsewhere/new.txt, line 1: gone.png: there is no such file in .*elsewhere"):
+        read(far, root)

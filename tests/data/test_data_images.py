@@ -222,8 +222,11 @@ def test_another_separator_is_hinted_at(folder, mark):
 
 def test_no_image_is_left(folder):
     (folder / "train.csv").write_text("image,labels\nx.png,sea\n")
-    with pytest.raises(DataError, match="the training split has no samples"):
-        read(folder, on_bad_image="skip")
+    for on_bad_image in ("skip", "error"):
+        with pytest.raises(
+            DataError, match=r"train: its one image cannot be read: .*csv, line 2: .*dataset\.root=.*root\?"
+        ):
+            read(folder, on_bad_image=on_bad_image)
 
 
 def test_the_cache_saves_decoding_and_follows_the_content(folder, monkeypatch):
@@ -311,7 +314,9 @@ def test_images_too_large_for_memory_or_disk_are_refused_before_they_are_decoded
         ("image,labels\nzz.png,sea\n", "line 2: zz.png: there is no such file"),
         ("image,labels\nsub,sea\n", "line 2: sub: Is a directory"),
         ('image,labels\n"a.png,sea\n', "not CSV: unexpected end of data"),
-        ("image;labels\na.png;sea\n", "line 1: there is no column 'image' in the header 'image;labels'"),
+        ("image;labels\na.png;sea\n", "line 1: there is no column 'image' in the header 'image;labels'; .*semicolons"),
+        ("image\tlabels\na.png\tsea\n", "line 1: there is no column 'image' .*by tabs: name the file .tsv"),
+        ("a.png,sea\nb.png,sun\n", "line 1: there is no column 'image' .*a row: put a header .*, such as image,labels"),
         ("Image,labels\na.png,sea\n", "did you mean dataset.image_column=Image"),
         ("image,tags\na.png,sea\n", "there is no column 'labels' .*type dataset.label_column=NAME"),
         ("image,labels,image\na.png,sea,b.png\n", "occurs more than once in the header"),
