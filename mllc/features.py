@@ -175,7 +175,7 @@ def _read(file: Path) -> np.memmap | None:
             digest.update(content[start : min(start + READ_BYTES, len(content) - DIGEST_BYTES)].data)
         if digest.digest() == told:
             return np.lib.format.open_memmap(file, mode="c")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
         pass

@@ -163,6 +163,7 @@ def test_without_room_on_the_disk_features_stay_in_memory(tmp_path, weights, mon
     shared = share(frozen(tmp_path / "second", weights))
     found = features_of(shared)
     assert "cannot be kept" in caplog.text
+    assert "damaged" not in caplog.text, "nothing was there"
     assert "type cache=FOLDER" in caplog.text
     for split in found:
         torch.testing.assert_close(found[split], expected[split], rtol=1e-4, atol=1e-5)
