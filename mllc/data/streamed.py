@@ -67,11 +67,11 @@ class Streamed:
         try:
             for found in arriving:
                 yield self._checked(found)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (RuntimeError, ConnectionError, EOFError) as error:  # by what PyTorch was about when it ended
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise DataError(
-                f"a process that decodes images has ended ({error}): was memory short? Type a smaller batch_size, or "
+                f"a process that decodes images has ended ({str(error) or type(error).__name__}): was memory short? Type a smaller batch_size, or "
                 "dataset.cache=disk"
             ) from None
         finally:

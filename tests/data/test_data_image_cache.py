@@ -461,6 +461,18 @@ def test_a_process_that_is_killed_is_told(folder):
         list(arriving)
 
 
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
+def test_a_process_that_is_killed_while_it_hands_over_a_batch_is_told(folder, monkeypatch, error):
+    def broken(_loader):
+        raise error
+        yield
+
+    monkeypatch.setattr("mllc.data.streamed._begun", broken)
+    said = getattr(error, "strerror", None) or "EOFError"
+    with pytest.raises(DataError, match=rf"a process that decodes images has ended \(.*{said}\): was memory short"):
+        next(a_stream(folder))
+
+
 def stream_on(folder, pids):
     rows = read(folder, "none").train.inputs
     for number, _ in enumerate(stream(rows, torch.arange(40).repeat(20_000).split(4))):
