@@ -14,6 +14,7 @@ arff_header arff_rows            the two parts of an ARFF file
 arff_features arff_labels        its attributes as columns of features, by a recipe; as targets
 arff_groups                      its attribute that names the group of each row
 svmlight svmlight_table          lines of `label,label index:value ...`; whole files of them as sparse arrays
+svmlight_counts                 how many labels and features the numbers in such files say there are
 decimal_text                     many numbers in text parsed at once
 vectors label_arrays             vectors checked and standardized; labels as a matrix or lists of numbers
 parquet_file parquet_columns     a Parquet file opened; its columns as arrays

@@ -10,7 +10,7 @@ import numpy as np
 from mllc.data.assemble import assemble
 from mllc.data.files import existing_file
 from mllc.data.rows import Sparse
-from mllc.data.svmlight import read_lines
+from mllc.data.svmlight import LARGEST_INDEX, read_lines
 from mllc.data.svmlight_table import (
     Ragged,
     Table,
@@ -82,7 +82,8 @@ def extreme(
             )
     assert first is not None, "train is always given"
     encoding = {"num_features": first.num_features, "scale": scale}
-    names = label_names(vocabulary, first.num_labels)
+    said_by = f"{first.holder.file}, line 1: as the header says"
+    names = label_names(vocabulary, first.num_labels, said_by)
     return assemble("features", names, notes=notes, encoding=encoding, **splits)
 
 
@@ -156,11 +157,17 @@ def _header(file: Path) -> Header:
     with file.open("rb") as stream:
         line = stream.readline(1000).removeprefix(b"\xef\xbb\xbf")
     words = line.split()
-    if len(words) not in (2, 3) or not all(word.isdigit() and len(word) < 11 for word in words):
+    if len(words) not in (2, 3) or not all(map(bytes.isdigit, words)):
         raise DataError(
             f"{file}, line 1: the header `samples features labels`, or `samples features` of a pair of files, is "
             f"expected, not {line[:40].decode('utf-8', 'replace').rstrip()!r}; for files without a header type "
             "dataset=libsvm"
+        )
+    large = next((word for word in words if len(word) > 10 or int(word) > LARGEST_INDEX), None)
+    if large is not None:
+        what = ("samples", "features" if len(words) == 3 else "columns", "labels")[words.index(large)]
+        raise DataError(
+            f"{file}, line 1: the header says {large[:40].decode()} {what}; at most {LARGEST_INDEX:,} are possible"
         )
     samples, columns, *labels = map(int, words)
     return Header(file, samples, columns, labels[0] if labels else None)

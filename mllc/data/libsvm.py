@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mllc.data.assemble import assemble
 from mllc.data.files import existing_file
 from mllc.data.rows import Sparse
 from mllc.data.svmlight import read_lines
+from mllc.data.svmlight_counts import count_features, count_labels
 from mllc.data.svmlight_table import (
     Table,
     check_scale,
@@ -57,18 +56,18 @@ def libsvm(
         if table.num_blank:
             notes.append(f"{table.file.name}: {counted(table.num_blank, 'blank line')} skipped")
     if num_features is None:
-        num_features = _largest(table.features.columns for table in tables.values()) + 1 - base
+        num_features = count_features([*tables.values()], base)
         notes.append(f"{counted(num_features, 'feature')}, as the largest index has it")
     said_by = f"dataset.num_labels={num_labels}"
     if num_labels is None and vocabulary is not None:
         num_labels, said_by = len(label_names(vocabulary)), f"dataset.vocabulary={vocabulary}"
     elif num_labels is None:
-        num_labels = _largest(table.labels.columns for table in tables.values()) + 1
+        num_labels = count_labels([*tables.values()])
         said_by = "the largest label of the files"
         notes.append(f"{counted(num_labels, 'label')}, as the largest number has it")
         if num_labels == 0:
             raise DataError("there are no labels in the files: `label,label index:value ...` is expected")
-    names = label_names(vocabulary, num_labels)
+    names = label_names(vocabulary, num_labels, said_by)
     splits: dict[str, Any] = {
         split: Split(
             Sparse(feature_matrix(table, base, num_features, scale)),
@@ -118,7 +117,3 @@ def _base(tables: Iterable[Table], said: str) -> tuple[int, list[str]]:
     if min(lowest) == 0:
         return 0, ["features are numbered from 0, for an index 0 occurs; dataset.index_base=1 would refuse it"]
     return 1, ["features are numbered from 1, for no index is 0; otherwise type dataset.index_base=0"]
-
-
-def _largest(columns: Iterable[np.ndarray]) -> int:
-    return max(int(part.max(initial=-1)) for part in columns)

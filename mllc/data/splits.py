@@ -37,10 +37,11 @@ def iterative_stratification(targets: Targets, fractions: Sequence[float], gener
     coin = torch.rand(num_samples, len(fractions), generator=generator).tolist()
     samples, labels = positive_pairs(targets)
     samples, labels = order.argsort().numpy()[samples], label_order.argsort().numpy()[labels]
+    occurring, labels = np.unique(labels, return_inverse=True)  # of a million labels most may not, and each has a cost
     visited = np.lexsort((labels, samples))
 
     labels_of: list[list[int]] = [[] for _ in range(num_samples)]
-    samples_of: list[list[int]] = [[] for _ in range(num_labels)]
+    samples_of: list[list[int]] = [[] for _ in occurring]
     for sample, label in zip(samples[visited].tolist(), labels[visited].tolist(), strict=True):
         labels_of[sample].append(label)
         samples_of[label].append(sample)
@@ -58,7 +59,7 @@ def iterative_stratification(targets: Targets, fractions: Sequence[float], gener
             wanted[label][part] -= 1
             left[label] -= 1
 
-    while np.isfinite(left[rarest := int(left.argmin())]):
+    while len(left) and np.isfinite(left[rarest := int(left.argmin())]):
         for sample in samples_of[rarest]:
             if part_of[sample] < 0:
                 assign(sample, wanted[rarest])

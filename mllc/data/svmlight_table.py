@@ -132,14 +132,16 @@ def check_scale(scale: str) -> None:
         raise ConfigError(f"dataset.scale={scale}: {' or '.join(SCALES)} is needed")
 
 
-def label_names(vocabulary: str | None, num_labels: int | None = None) -> list[str]:
-    """Those of the file, of which there are as many (None: any number); without one label0, label1, ..."""
+def label_names(vocabulary: str | None, num_labels: int | None = None, said_by: str = "") -> list[str]:
+    """Those of the file, of which there are as many (None: any number); without one label0, label1, ...
+
+    Raises DataError for another number of names, and for more labels than are possible; `said_by` is where that number
+    comes from.
+    """
     if vocabulary is None:
         assert num_labels is not None
         if num_labels > MOST_LABELS:
-            raise DataError(
-                f"{num_labels:,} labels: at most {MOST_LABELS:,} are possible; is the file what it should be?"
-            )
+            raise DataError(f"{said_by}: {num_labels:,} labels: at most {MOST_LABELS:,} are possible")
         return [f"label{label}" for label in range(num_labels)]
     names = read_vocabulary(existing_file(vocabulary, "dataset.vocabulary"))
     if num_labels not in (None, len(names)):
