@@ -71,8 +71,8 @@ class Streamed:
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise DataError(
-                f"a process that decodes images has ended ({str(error) or type(error).__name__}): was memory short? Type a smaller batch_size, or "
-                "dataset.cache=disk"
+                f"a process that decodes images has ended ({str(error) or type(error).__name__}): was memory short? "
+                "Type a smaller batch_size, or dataset.cache=disk"
             ) from None
         finally:
             del arriving  # ends the processes

@@ -6,8 +6,8 @@ from mllc import __version__
 from mllc.trained import Trained
 
 RESIZED = (
-    "by antialiased bilinear interpolation (a JPEG of four times that size or more is decoded at a fraction of its size "
-    "before, as by Pillow's draft)"
+    "by antialiased bilinear interpolation (a JPEG of four times that size or more is decoded at a fraction of its "
+    "size before, as by Pillow's draft)"
 )
 KEY = "mllc"
 """The entry of the metadata that holds all of it, as JSON."""

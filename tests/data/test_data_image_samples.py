@@ -201,5 +201,5 @@ def test_paths_in_a_list_start_where_the_first_image_is(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert read(far, root)[0] == images, "from here"
     far.write_text("gone.png\n")
-    with pytest.raises(DataError, match="elsewhere/new.txt, line 1: gone.png: there is no such file in .*elsewhere"):
+    with pytest.raises(DataError, match=r"elsewhere/new\.txt, line 1: gone\.png: there is no such file in .*elsewhere"):
         read(far, root)
