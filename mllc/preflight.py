@@ -13,7 +13,7 @@ from mllc.errors import ConfigError
 from mllc.feed import Batch, Feed
 from mllc.plan import cohorts
 from mllc.train import Replica, failing, forward, train_step
-from mllc.trial import titles
+from mllc.trial import repeat_of, titles
 from mllc.wording import counted
 
 
@@ -64,7 +64,7 @@ def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[s
         pixels = " x ".join(map(str, shared.data.input_shape[1:]))
         shape = f" of {pixels} pixels" if pixels else ""
         yield (
-            f"{shared.feed.name}, seed {shared.feed.seed}: {sizes} samples{shape}, {labels}, "
+            f"{repeat_of(group[0])}: {sizes} samples{shape}, {labels}, "
             f"{shared.statistics.mean_cardinality:.2f} true a sample"
         )
         yield from (f"  {note}" for note in shared.data.notes)

@@ -26,7 +26,7 @@ from mllc.trackers.tracker import Run
 from mllc.trackers.watch import Watch
 from mllc.train import EpochEnd, Replica, Step
 from mllc.train import train as train_loop
-from mllc.trial import Trial, titles, trial_of
+from mllc.trial import Trial, repeat_of, titles, trial_of
 
 MOST_TRIALS = 256
 """Trials in one cohort at most: each holds a lock, and processes may open about 1000 files."""
@@ -206,7 +206,7 @@ def _train(
     prune: Prune | None,
 ) -> None:
     conf = trials[replicas[0]][0].config
-    screen.cohort([r.name for r in replicas], conf["epochs"], f"{shared.feed.name}, seed {shared.feed.seed}")
+    screen.cohort([r.name for r in replicas], conf["epochs"], repeat_of(conf))
     for replica in replicas:
         replica.pruned = _pruned(replica, trials[replica][0], prune)
     for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
@@ -214,8 +214,8 @@ def _train(
             case Step(epoch, step, steps):
                 screen.step(epoch + 1, step, steps)
             case EpochEnd(replica):
-                _warn(replica, shared, screen)
                 trial, watch = trials[replica]
+                _warn(replica, trial, shared, screen)
                 _keep(replica, trial, watch, screen)
                 replica.pruned = _pruned(replica, trial, prune)
 
@@ -240,9 +240,9 @@ def _keep(replica: Replica, trial: Trial, watch: Watch, screen: Screen) -> None:
     watch.epoch(row)
 
 
-def _warn(replica: Replica, shared: Shared, screen: Screen) -> None:
+def _warn(replica: Replica, trial: Trial, shared: Shared, screen: Screen) -> None:
     """Says it when a trial diverges, when it has been silent or flooding for two epochs, and when it no longer is."""
-    name = f"{shared.feed.name}, seed {shared.feed.seed}: {replica.name}"
+    name = f"{repeat_of(trial.config)}: {replica.name}"
     if replica.failure:
         screen.note(f"{name} failed: {replica.failure}")
         return

@@ -34,3 +34,9 @@ def titles(group: Sequence[Config]) -> list[str]:
         differ = [key for key in sorted(settings) if any(other.get(key) != settings[key] for other in namesakes)]
         found.append(" ".join([name, *(f"{key}={settings[key]}" for key in differ)]))
     return found
+
+
+def repeat_of(conf: Config) -> str:
+    """How a cohort is called: the data set, the seed, and the fold where there are folds."""
+    fold = f", fold {conf['split']['fold']}" if conf["split"].get("folds") else ""
+    return f"{conf['dataset']['name']}, seed {conf['seed']}{fold}"

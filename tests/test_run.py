@@ -261,12 +261,13 @@ def test_a_trial_that_answers_nothing_is_called_silent(tmp_path):
 
 
 def test_a_collapse_is_told_once_and_taken_back():
-    shared = SimpleNamespace(feed=SimpleNamespace(name="digits", seed=3), true_labels_per_sample=2.0)
+    shared = SimpleNamespace(true_labels_per_sample=2.0)
+    (conf,) = config.expand(["dataset=digits", "seed=3"], None, preset=None)
     history, screen = [], Notes()
     for epoch, labels in enumerate((0, 0, 0, 2, 0, 2, 2, 2, 0, 90, 90), 1):
         history.append({"val_labels_per_sample": float(labels)})
         replica = SimpleNamespace(name="bce", failure="", diverged=False, history=history, epoch=epoch)
-        run._warn(replica, shared, screen)
+        run._warn(replica, SimpleNamespace(config=conf), shared, screen)
     assert screen.notes == [
         "digits, seed 3: bce is silent: by its own rule it predicts 0 labels a sample where 2 are true",
         "digits, seed 3: bce is no longer silent since epoch 6",

@@ -17,6 +17,7 @@ from mllc.report import load, render
 from mllc.report.comparison import rows
 from mllc.report.verdicts import judged
 from mllc.statistics import interval
+from mllc.trial import repeat_of
 
 LABELS = ("even", "third", "rare", "always", "never")
 
@@ -198,3 +199,9 @@ def test_images_of_one_group_stay_together_in_every_fold_whatever_holds_them(tmp
         assert all(len(parts) == 1 for parts in seen.values())
         tested += shared.data.split("test").ids
     assert sorted(tested) == sorted([f"train{row}.png" for row in range(12)] + [f"test{row}.png" for row in range(6)])
+
+
+def test_the_screen_tells_folds_apart():
+    (whole,) = expand(["dataset=digits"], None, preset=None)
+    (fold,) = expand(["dataset=digits", "split.folds=3", "split.fold=2", "seed=4"], None, preset=None)
+    assert (repeat_of(whole), repeat_of(fold)) == ("digits, seed 0", "digits, seed 4, fold 2")

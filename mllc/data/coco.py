@@ -122,14 +122,14 @@ def _images_folder(file: Path, root: Path, below: str | None, names: Any, settin
     """The folder below `root` that the file names of a COCO file start from.
 
     If it is not given: the first of those that are usual in which the first image is: named as in instances_NAME.json,
-    the same in `images`, root itself, the folder of the file.
+    the same in `images`, that folder, root itself, the folder of the file.
     """
     if below is not None:
         if not (root / below).is_dir():
             raise DataError(f"{setting}={below}: there is no such folder in dataset.root={root}")
         return inside(below, root, setting)
     stem = re.sub(r"^[a-z_]*instances_|\.json$", "", file.name)
-    usual = [stem, f"images/{stem}", "."]
+    usual = [stem, f"images/{stem}", "images", "."]
     if file.resolve().is_relative_to(root.resolve()):
         usual.append(str(file.resolve().parent.relative_to(root.resolve())))
     first = next(iter(names), "")

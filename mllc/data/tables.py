@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mllc.data.files import encoding
+from mllc.data.image_names import IMAGE_SUFFIXES
 from mllc.data.parquet_file import open_parquet
 from mllc.errors import DataError
 from mllc.wording import counted
@@ -20,7 +21,6 @@ SEPARATED = {
 }
 """Marks that other programs, or other suffixes, have between columns, and what to do about them."""
 
-PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 PARQUET = frozenset({".parquet", ".pq"})
 
 
@@ -84,7 +84,7 @@ def require_column(table: Table, column: str, setting: str, hint: str = "") -> N
         advice = "; it is no text; if it is UTF-16, save it as UTF-8"
     elif len(table.columns) == 1 and (mark := next((mark for mark in SEPARATED if mark in header), None)):
         advice = f"; its columns seem to be separated by {SEPARATED[mark]}"
-    elif table.encoding and any(name.lower().endswith(PICTURES) for name in table.columns):
+    elif table.encoding and any(name.lower().endswith(IMAGE_SUFFIXES) for name in table.columns):
         advice = f"; that seems to be a row: put a header in front of it, such as {column},labels"
     raise DataError(f"{_header(table)}: there is no column {column!r} in the header {header[:80]!r}{advice}")
 

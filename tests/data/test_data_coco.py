@@ -106,6 +106,7 @@ def test_own_files_and_a_validation_split(folder):
         ("annotations/instances_x.json", "x"),
         ("annotations/instances_x.json", "images/x"),
         ("annotations/labels.json", "."),
+        ("labels.json", "images"),
         ("train/_annotations.coco.json", "train"),
     ],
 )
