@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from mllc import __version__, interrupt
-from mllc.cli.terminal import say, tell_warnings
+from mllc.cli.terminal import say, tell
 from mllc.errors import MllcError
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -83,4 +83,4 @@ def options(
         bool, typer.Option("--version", help="Print the version and leave", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    tell_warnings()
+    tell()

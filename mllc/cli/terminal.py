@@ -20,14 +20,17 @@ def say(text: str) -> None:
 
 
 class Told(logging.Handler):
-    """Says what the package warns of."""
+    """Says what the package logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())
 
 
-def tell_warnings() -> None:
-    """From now on the package's warnings are said as everything else is."""
+def tell(level: int = logging.WARNING) -> None:
+    """From now on what the package logs, of this level and above, is said as everything else is."""
     log = logging.getLogger("mllc")
-    if not any(isinstance(handler, Told) for handler in log.handlers):
-        log.addHandler(Told(logging.WARNING))
+    told = [handler for handler in log.handlers if isinstance(handler, Told)] or [Told()]
+    told[0].setLevel(level)
+    log.setLevel(level)
+    if told[0] not in log.handlers:
+        log.addHandler(told[0])

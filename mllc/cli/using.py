@@ -10,7 +10,7 @@ import typer
 
 from mllc import interrupt
 from mllc.cli import options as opt
-from mllc.cli.terminal import say
+from mllc.cli.terminal import say, tell
 from mllc.errors import ConfigError, StoreError
 from mllc.wording import counted
 
@@ -58,7 +58,7 @@ def predict(
     from mllc.predict.text import check_format, lines
     from mllc.trained import load
 
-    _hear_readers()
+    tell(logging.INFO)  # readers say what they leave out
     trained = load(folder, device=device, allow=allow)
     names = trained.file.label_names
     check_choice(threshold, top_k, len(names))
@@ -137,15 +137,3 @@ def _write(text: Iterator[str], out: Path) -> None:
     interrupt.unwind()
     with replacing("--out", out) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         file.writelines(text)
-
-
-def _hear_readers() -> None:
-    """Lets readers tell on stderr what they leave out."""
-
-    class Say(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            say(record.getMessage())
-
-    log = logging.getLogger("mllc")
-    log.handlers, log.propagate = [Say()], False
-    log.setLevel(logging.INFO)
