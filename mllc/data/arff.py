@@ -1,6 +1,5 @@
 """ARFF files of Mulan and MEKA: dense or sparse, one file a split."""
 
-import filecmp
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -14,7 +13,7 @@ from mllc.data.arff_labels import label_places, targets
 from mllc.data.arff_rows import Table, read_rows
 from mllc.data.assemble import assemble
 from mllc.data.files import encoding as text_encoding
-from mllc.data.files import encoding_notes, existing_file
+from mllc.data.files import encoding_notes, existing_file, same_file_notes
 from mllc.data.rows import dense
 from mllc.errors import DataError
 from mllc.types import Dataset, Samples, Split
@@ -48,7 +47,6 @@ def arff(
     files = {split: existing_file(path, f"dataset.{split}") for split, path in _given(train, val, test).items()}
     parts = {split: _read(file) for split, file in files.items()}
     first = parts["train"]
-    same = [split for split in files if split != "train" and filecmp.cmp(files["train"], files[split], shallow=False)]
     for part in parts.values():
         _same_attributes(first, part)
 
@@ -56,9 +54,7 @@ def arff(
     headers = {files[split]: part.header for split, part in parts.items()}
     tables = {split: part.table for split, part in parts.items()}
     places, notes = label_places(headers, labels, num_labels)
-    notes += [
-        f"dataset.{split} holds the same as dataset.train: its figures are of samples trained on" for split in same
-    ]
+    notes += same_file_notes(files)
     grouping = None if group is None else group_place(files["train"], attributes, places, group)
     left_out = {*places} if grouping is None else {*places, grouping}
     inputs, recipe, told = features(tables, attributes, left_out, standardize)

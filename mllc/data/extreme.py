@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mllc.data.assemble import assemble
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, same_file_notes
 from mllc.data.rows import Sparse
 from mllc.data.svmlight import LARGEST_INDEX, read_lines
 from mllc.data.svmlight_table import (
@@ -67,11 +67,11 @@ def extreme(
     given = {"train": (train, train_labels), "val": (val, val_labels), "test": (test, test_labels)}
     splits: dict[str, Any] = {}
     notes: list[str] = []
-    first = None
+    first, files = None, {}
     for split, (path, labels) in given.items():
         if path is not None:
             part = _read(split, path, labels)
-            first = first or part
+            first, files[split] = first or part, part.table.file
             _same_counts(first, part)
             splits[split] = _split(split, part, scale)
             empty = int((np.diff(part.table.features.starts) == 0).sum())
@@ -81,6 +81,7 @@ def extreme(
                 f"dataset.{split}_labels={labels}: type dataset.{split}=FILE, that of the features, as well"
             )
     assert first is not None, "train is always given"
+    notes = same_file_notes(files) + notes
     encoding = {"num_features": first.num_features, "scale": scale}
     said_by = f"{first.holder.file}, line 1: as the header says"
     names = label_names(vocabulary, first.num_labels, said_by)
@@ -89,7 +90,7 @@ def extreme(
 
 def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> Iterator[Samples]:
     """The samples of a file of either form as the features of the data set; their labels are not looked at."""
-    header = _header(existing_file(path, "INPUT"))
+    header = _header(existing_file(path, "INPUT"), "the run reads dataset=extreme")
     if header.columns != encoding["num_features"]:
         raise DataError(
             f"{path}, line 1: the header says {header.columns} features, but the model was trained on "
@@ -153,15 +154,14 @@ def _split(name: str, part: _Part, scale: str) -> Split:
     )
 
 
-def _header(file: Path) -> Header:
+def _header(file: Path, advice: str = "for files without a header type dataset=libsvm") -> Header:
     with file.open("rb") as stream:
         line = stream.readline(1000).removeprefix(b"\xef\xbb\xbf")
     words = line.split()
     if len(words) not in (2, 3) or not all(map(bytes.isdigit, words)):
         raise DataError(
             f"{file}, line 1: the header `samples features labels`, or `samples features` of a pair of files, is "
-            f"expected, not {line[:40].decode('utf-8', 'replace').rstrip()!r}; for files without a header type "
-            "dataset=libsvm"
+            f"expected, not {line[:40].decode('utf-8', 'replace').rstrip()!r}; {advice}"
         )
     large = next((word for word in words if len(word) > 10 or int(word) > LARGEST_INDEX), None)
     if large is not None:

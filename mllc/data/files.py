@@ -1,6 +1,8 @@
 """Opening the files that a user names: missing ones are refused by their setting, encodings are told."""
 
 import codecs
+import filecmp
+from collections.abc import Mapping
 from pathlib import Path
 
 from mllc.errors import DataError
@@ -9,21 +11,23 @@ from mllc.errors import DataError
 def existing_file(path: str | Path, setting: str) -> Path:
     """The path of a file that is there and not empty.
 
-    Raises DataError, naming the setting (`dataset.train`) that holds the path.
+    Raises DataError, naming the setting (`dataset.train`) that holds the path, or the argument INPUT.
     """
     file = Path(path).expanduser()
+    said = f"INPUT {path}" if setting == "INPUT" else f"{setting}={path}"
     if not file.exists():
         where = "" if file.is_absolute() else f" in {Path.cwd()}"
-        raise DataError(f"{setting}={path}: there is no such file{where}")
+        raise DataError(f"{said}: there is no such file{where}")
     if not file.is_file():
-        raise DataError(f"{setting}={path}: not a file; type {setting}=FILE")
+        what = "a folder" if file.is_dir() else "not a file"
+        raise DataError(f"{said}: {what}; {'a file is needed' if setting == 'INPUT' else f'type {setting}=FILE'}")
     try:
         with file.open("rb") as stream:
             empty = not stream.read(1)
     except OSError as error:
-        raise DataError(f"{setting}={path}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{said}: cannot be read: {error.strerror}") from None
     if empty:
-        raise DataError(f"{setting}={path}: the file is empty")
+        raise DataError(f"{said}: the file is empty")
     return file
 
 
@@ -51,3 +55,12 @@ def encoding(file: Path) -> str:
 def encoding_notes(file: Path, name: str) -> list[str]:
     """What to tell of an encoding: nothing of UTF-8."""
     return [] if name == "utf-8-sig" else [f"{file.name} is not UTF-8; read as Latin-1"]
+
+
+def same_file_notes(files: Mapping[str, Path]) -> list[str]:
+    """Notes on the files of val and test (split -> file) that hold the same as that of train."""
+    return [
+        f"dataset.{split} holds the same as dataset.train: its figures are of samples trained on"
+        for split, file in files.items()
+        if split != "train" and filecmp.cmp(files["train"], file, shallow=False)
+    ]

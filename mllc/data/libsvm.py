@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mllc.data.assemble import assemble
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, same_file_notes
 from mllc.data.rows import Sparse
 from mllc.data.svmlight import read_lines
 from mllc.data.svmlight_counts import count_features, count_labels
@@ -52,6 +52,7 @@ def libsvm(
     files = {split: existing_file(path, f"dataset.{split}") for split, path in given.items() if path is not None}
     tables = {split: _read(file) for split, file in files.items()}
     base, notes = _base(tables.values(), str(index_base))
+    notes = same_file_notes(files) + notes
     for table in tables.values():
         if table.num_blank:
             notes.append(f"{table.file.name}: {counted(table.num_blank, 'blank line')} skipped")

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, same_file_notes
 from mllc.data.label_arrays import is_lists, list_labels, matrix_targets
 from mllc.data.rows import target_rows
 from mllc.data.vectors import AT_ONCE, Vectors, encoded, vector_dataset
@@ -61,21 +61,11 @@ def npz(
     arrays = {split: _read(file, features, labels, optional, group) for split, file in files.items()}
     names = arrays["train"].get("label_names")
     num_labels = num_labels if names is None else len(names)
-    notes: list[str] = []
+    notes = same_file_notes(files)
     truth: dict[str, tuple[Targets, Tensor | None]] = {}
     if labels_as == "lists" or (labels_as == "auto" and any(_are_lists(found) for found in arrays.values())):
-        lists = {
-            split: list_labels(files[split], found["labels"], found.get("starts"), len(found["features"]))
-            for split, found in arrays.items()
-        }
-        if num_labels is None:
-            num_labels = max(int(columns.max(initial=-1)) for _, columns in lists.values()) + 1
-            notes.append(f"{counted(num_labels, 'label')}, as the largest number has it")
-        for split, (starts, columns) in lists.items():
-            if columns.max(initial=-1) >= num_labels:
-                largest = f"label {columns.max()}, but there are {num_labels}, numbered from 0"
-                raise DataError(f"{files[split]}: {labels} has {largest}")
-            truth[split] = target_rows(starts, columns, num_labels), None
+        with _doubted(files, arrays if labels_as == "auto" else {}):
+            num_labels, truth = _list_targets(files, arrays, labels, num_labels, notes)
     else:
         for split, found in arrays.items():
             truth[split] = matrix_targets(files[split], found["labels"], len(found["features"]))
@@ -118,6 +108,47 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
         raise DataError(f"{file}: there are no samples in it")
 
 
+def _list_targets(
+    files: Mapping[str, Path],
+    arrays: Mapping[str, Mapping[str, Any]],
+    labels: str,
+    num_labels: int | None,
+    notes: list[str],
+) -> tuple[int, dict[str, tuple[Targets, Tensor | None]]]:
+    """The number of labels (given, or as the largest number has it), and the targets of each split's lists."""
+    lists = {
+        split: list_labels(files[split], found["labels"], found.get("starts"), len(found["features"]))
+        for split, found in arrays.items()
+    }
+    if num_labels is None:
+        num_labels = max(int(columns.max(initial=-1)) for _, columns in lists.values()) + 1
+        notes.append(f"{counted(num_labels, 'label')}, as the largest number has it")
+    for split, (_, columns) in lists.items():
+        if columns.max(initial=-1) >= num_labels:
+            largest = f"label {columns.max()}, but there are {num_labels}, numbered from 0"
+            raise DataError(f"{files[split]}: {labels} has {largest}")
+    return num_labels, {
+        split: (target_rows(starts, columns, num_labels), None) for split, (starts, columns) in lists.items()
+    }
+
+
+@contextmanager
+def _doubted(files: Mapping[str, Path], arrays: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """To what is wrong with lists is added which value had them taken for lists: it may be the one wrong value."""
+    try:
+        yield
+    except DataError as error:
+        for split, found in arrays.items():
+            if "starts" not in found and is_lists(found["labels"]) and found["labels"].ndim == 2:
+                row, column = np.argwhere((found["labels"] != 0) & (found["labels"] != 1))[0]
+                value = found["labels"][row, column]
+                raise DataError(
+                    f"{error}; read as lists because of {value} in row {row + 1} of {files[split]}: if it is a matrix, "
+                    "type dataset.labels_as=matrix"
+                ) from None
+        raise
+
+
 def _read(file: Path, features: str, labels: str, optional: Mapping[str, str], group: str | None) -> dict[str, Any]:
     """The arrays of a file: features, labels (or starts and labels), and what else it has."""
     with _archive(file) as archive:
@@ -133,6 +164,7 @@ def _read(file: Path, features: str, labels: str, optional: Mapping[str, str], g
         for what, name in optional.items():
             if name in archive.files or name != what:
                 found[what] = _texts(file, name, archive)
+        _require_names(file, optional["label_names"], found.get("label_names", ()))
         if group is not None:
             found["group"] = _texts(file, group, archive)
     return found
@@ -154,6 +186,10 @@ def _unreadable(file: Path) -> Iterator[None]:
 @contextmanager
 def _archive(file: Path) -> Iterator[Any]:
     with _unreadable(file), file.open("rb") as stream:  # which NumPy leaves open where it is no archive
+        begin = stream.read(8)
+        if not begin.startswith((b"PK", b"\x93NUMPY")):  # NumPy would advise to unpickle it
+            raise DataError(f"{file}: not an .npz archive (it begins with {begin!r})")
+        stream.seek(0)
         archive = np.load(stream, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise DataError(f"{file}: an archive of arrays is expected, as numpy.savez writes it, not a single array")
@@ -193,6 +229,15 @@ def _texts(file: Path, name: str, archive: Any) -> list[str]:
             f"{file}: {name} is {found.dtype} of shape {found.shape}; a row of strings or integers is expected"
         )
     return [str(value) for value in found.tolist()]
+
+
+def _require_names(file: Path, array: str, names: Sequence[str]) -> None:
+    seen: dict[str, int] = {}
+    for row, name in enumerate(names, 1):
+        if not name.strip():
+            raise DataError(f"{file}, row {row} of {array}: a label without a name, {name!r}")
+        if seen.setdefault(name, row) != row:
+            raise DataError(f"{file}, row {row} of {array}: label {name!r} occurs already in row {seen[name]}")
 
 
 def _are_lists(found: Mapping[str, Any]) -> bool:

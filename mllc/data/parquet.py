@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, same_file_notes
 from mllc.data.image_list import read_vocabulary
 from mllc.data.label_arrays import list_labels
 from mllc.data.parquet_columns import all_features, feature_chunks, label_column, texts
@@ -47,12 +47,15 @@ def parquet(
     given = {"train": train, "val": val, "test": test}
     files = {split: existing_file(path, f"dataset.{split}") for split, path in given.items() if path is not None}
     names = None if vocabulary is None else read_vocabulary(existing_file(vocabulary, "dataset.vocabulary"))
-    notes: list[str] = []
+    notes = same_file_notes(files)
     vectors, truth, others = {}, {}, {}
     for split, file in files.items():
         with open_parquet(file) as source:
             vectors[split] = all_features(file, source, features)
-            others[split] = [None if name is None else texts(file, source, name) for name in (ids, group)]
+            others[split] = [
+                None if name is None else texts(file, source, name, setting)
+                for name, setting in ((ids, "dataset.ids"), (group, "split.group"))
+            ]
             truth[split] = label_column(file, source, labels)
     if isinstance(labels, str):
         names, known = _of_lists(files, truth, names, notes)
@@ -94,6 +97,11 @@ def _of_lists(
     numbers = {}
     if not any(kinds.values()):
         spelled = {split: values.to_pylist() for split, (_, values) in lists.items()}
+        for split, values in spelled.items():
+            nameless = next((number for number, name in enumerate(values) if not name.strip()), None)
+            if nameless is not None:
+                row = int(np.searchsorted(lists[split][0], nameless, side="right"))
+                raise DataError(f"{files[split]}, row {row}: a label without a name, {values[nameless]!r}")
         if names is None:
             names = sorted({name for values in spelled.values() for name in values})
             notes.append(f"no vocabulary is given: {counted(len(names), 'label name')} found in the splits")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,21 @@ def _feature_columns(file: Path, source: Any, name: str) -> list[str]:
     numbered = [
         (int(match[1]), one) for one in names if (match := re.fullmatch(re.escape(name) + r"_?([0-9]{1,9})", one))
     ]
-    numbers = sorted(number for number, _ in numbered)
     if not numbered:
         raise DataError(
             f"{file}: dataset.features={name}: there is no such column, and none called {name}0, {name}1, ..., but "
             f"{listed(names, 8)}"
         )
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] > 1:
-        raise DataError(f"{file}: the columns {name}0, {name}1, ... are not numbered one after another from 0 or 1")
-    return [one for _, one in sorted(numbered)]
+    numbered.sort()
+    if numbered[0][0] > 1:
+        raise DataError(f"{file}: the numbered columns begin with {numbered[0][1]!r}; numbers from 0 or 1 are expected")
+    for (before, first), (after, second) in pairwise(numbered):
+        if before == after:
+            raise DataError(f"{file}: the columns {first!r} and {second!r} have the same number")
+        if after != before + 1:
+            missing = f"{first.rstrip('0123456789')}{before + 1}"
+            raise DataError(f"{file}: column {missing!r} is missing between {first!r} and {second!r}")
+    return [one for _, one in numbered]
 
 
 def feature_chunks(file: Path, source: Any, name: str, ids: list[str]) -> Iterator[tuple[np.ndarray, list[str]]]:
@@ -69,7 +76,7 @@ def _numbers(file: Path, column: Any, name: str, row: int) -> np.ndarray:
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise DataError(f"{file}: {name} is of type {column.type}; numbers, or lists of numbers, are expected")
     if values.null_count:
-        raise DataError(f"{file}, rows {row + 1} to {row + len(column)}: there is a null among the numbers of {name}")
+        raise DataError(f"{file}, row {row + _row_of_null(column, values) + 1}: there is a null in {name}")
     array = values.to_numpy(zero_copy_only=False)
     if not lists:
         return array
@@ -80,6 +87,12 @@ def _numbers(file: Path, column: Any, name: str, row: int) -> np.ndarray:
         length = counted(int(lengths[place]), "number")
         raise DataError(f"{file}, row {row + place + 1}: {name} has {length}, but row {row + 1} has {lengths[0]}")
     return array.reshape(len(column), -1) if len(column) else array.reshape(0, 0)
+
+
+def _row_of_null(column: Any, values: Any) -> int:
+    """The first row, from 0, of a column of lists with a null among its numbers or names, which are `values`."""
+    ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
+    return int(np.searchsorted(ends, values.is_null().to_pylist().index(True), side="right"))
 
 
 def all_features(file: Path, source: Any, name: str) -> np.ndarray:
@@ -97,8 +110,9 @@ def all_features(file: Path, source: Any, name: str) -> np.ndarray:
     return rows
 
 
-def texts(file: Path, source: Any, name: str) -> list[str]:
-    _require(file, source, name, "the column")
+def texts(file: Path, source: Any, name: str, setting: str) -> list[str]:
+    """A column as text; `setting` named it."""
+    _require(file, source, name, setting)
     values = source.read(columns=[name]).column(name).to_pylist()
     if None in values:
         raise DataError(f"{file}, row {values.index(None) + 1}: {name} is null; a name is expected")
@@ -143,5 +157,5 @@ def label_column(file: Path, source: Any, labels: str | Sequence[str]) -> tuple[
             f"{file}: {labels} is of type {column.type}; lists of names (strings) or of whole numbers are expected"
         )
     if values.null_count:
-        raise DataError(f"{file}: there is a null among the {labels} of a row")
+        raise DataError(f"{file}, row {_row_of_null(column, values) + 1}: there is a null in {labels}")
     return np.append(0, np.cumsum(lengths, dtype=np.int64)), values

@@ -78,6 +78,8 @@ def chunks(total: int) -> Iterator[slice]:
 def _check(part: Vectors, train: Vectors) -> None:
     if part.features.ndim != 2 or not part.features.shape[1]:
         raise DataError(f"{part.file}: features of shape {part.features.shape}; (samples, features) is expected")
+    if not len(part.features):
+        raise DataError(f"{part.file}: there are no samples in it")
     if part.features.shape[1] != train.features.shape[1]:
         raise DataError(
             f"{part.file} has {counted(part.features.shape[1], 'feature')}, but {train.file} has "

@@ -103,7 +103,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
         return entry_samples(entries, root, settings, encoding)
     if names_images(path):
         return image_samples(path, settings, encoding)
-    raise DataError(f"INPUT={path}: an image, a folder of images or a list (.txt) is needed")
+    raise DataError(f"INPUT {path}: an image, a folder of images or a list (.txt) is needed")
 
 
 def voc_folder(root: Path, year: int | None) -> Path:

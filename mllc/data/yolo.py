@@ -84,7 +84,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
         return entry_samples(_in_list(root, file), root, settings, encoding)
     places = _places(root, read_description(root, str(file)).splits, {"test": None})
     if "test" not in places:
-        raise DataError(f"INPUT={path}: it names no images to test on; give an image, a folder or a list (.txt)")
+        raise DataError(f"INPUT {path}: it names no images to test on; give an image, a folder or a list (.txt)")
     entries = (entry for place in places["test"] for entry in _images(root, place, "INPUT"))
     return entry_samples(entries, root, settings, encoding)
 

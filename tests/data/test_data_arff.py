@@ -377,7 +377,7 @@ def test_the_files_must_agree(write, old, new, message):
 def test_files_that_are_not_there(write, tmp_path):
     with pytest.raises(DataError, match=r"dataset.train=nowhere.arff: there is no such file in "):
         arff(train="nowhere.arff")
-    with pytest.raises(DataError, match=r"dataset.test=.*: not a file"):
+    with pytest.raises(DataError, match=r"dataset.test=.*: a folder"):
         arff(train=write(HEADER + DENSE), test=str(tmp_path))
     with pytest.raises(DataError, match=r"dataset.val=.*: the file is empty"):
         arff(train=write(HEADER + DENSE), val=write("", "val.arff"))

@@ -256,7 +256,7 @@ def test_samples_are_the_test_split_without_its_labels(folder):
     assert torch.equal(torch.cat([part.inputs for part in found]), data.test.inputs[torch.arange(2)])
     (one,) = samples(folder / "val2017" / "e.png", {"root": str(folder)}, data.encoding)
     assert torch.equal(one.inputs[0], found[0].inputs[1])
-    with pytest.raises(DataError, match=r"INPUT=nowhere\.json: there is no such file"):
+    with pytest.raises(DataError, match=r"INPUT nowhere\.json: there is no such file"):
         list(samples(folder.joinpath("nowhere.json").relative_to(folder), {"root": str(folder)}, data.encoding))
 
 

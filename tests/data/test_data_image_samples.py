@@ -114,7 +114,7 @@ def test_a_chunk_of_bad_images_only_is_left_out(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "INPUT=.*the file is empty"),
+        (b"", "INPUT .*the file is empty"),
         (b"\n \n", r"new\.txt: it lists no images"),
         (b"../x.png\n", r"line 1: '\.\./x\.png' leads out of"),
         (b"gone.png\n", r"line 1: gone\.png: there is no such file in "),
@@ -135,7 +135,7 @@ def test_other_refusals(folder):
     (folder / "none" / "a.csv").write_text("")
     with pytest.raises(DataError, match=r"none: there is no image in the folder \(files that end in one of \.bmp"):
         read(folder / "none")
-    with pytest.raises(DataError, match=r"INPUT=.*gone\.png: there is no such file"):
+    with pytest.raises(DataError, match=r"INPUT .*gone\.png: there is no such file"):
         read(folder / "gone.png")
 
 

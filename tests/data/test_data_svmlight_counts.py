@@ -1,12 +1,14 @@
 """Counts that only the numbers of a text say: one slip must not make millions of labels or features."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from mllc.data.extreme import extreme
+from mllc.data.extreme import samples as extreme_samples
 from mllc.data.libsvm import libsvm
 from mllc.data.rows import target_rows
 from mllc.data.splits import iterative_stratification
@@ -68,3 +70,18 @@ def test_labels_that_do_not_occur_cost_a_split_nothing():
     parts = iterative_stratification(targets, [0.8, 0.2], generator)
     assert time.perf_counter() - start < 2
     assert sorted(torch.cat(parts).tolist()) == list(range(400))
+
+
+def test_a_test_file_that_is_the_training_file_is_told(write):
+    told = "dataset.test holds the same as dataset.train: its figures are of samples trained on"
+    one, other = write("1 1:1\n"), write("1 2 2\n1 1:1\n", "xc.txt")
+    assert told in libsvm(train=one, test=one).notes
+    assert told in extreme(train=other, test=other).notes
+    assert told not in libsvm(train=one).notes
+
+
+def test_predict_says_what_the_run_reads(write, tmp_path):
+    with pytest.raises(DataError, match=r"not '1 1:1'; the run reads dataset=extreme$"):
+        list(extreme_samples(Path(write("1 1:1\n")), {}, {"num_features": 2, "scale": "none"}))
+    with pytest.raises(DataError, match=r"^INPUT .*: a folder; a file is needed$"):
+        list(extreme_samples(tmp_path, {}, {"num_features": 2, "scale": "none"}))

@@ -180,7 +180,7 @@ SPOILED[2, 1] = np.inf
         ({"labels": PADDED * 10**8}, "row 1: label 200000000"),
         ({"labels": PADDED, "label_names": np.array(["a", "b"])}, "labels has label 2, but there are 2"),
         ({"labels": MATRIX, "label_names": np.array(["a", "b"])}, "labels has 3 labels, but there are 2"),
-        ({"labels": MATRIX, "label_names": np.array(["a", "b", "a"])}, "label names occur more than once: 'a'"),
+        ({"labels": MATRIX, "label_names": np.array(["a", "b", "a"])}, "row 2 of label_names: label 'a' occurs already in row 1"),
         ({"ids": np.array(["a", "b", "c", "b"])}, "row 4: the id 'b' occurs already in row 2"),
         ({"ids": np.array(["a", "b"])}, "4 rows of features, but 2 of ids"),
         ({"ids": np.array([1.5] * 4)}, "a row of strings or integers is expected"),
@@ -223,13 +223,13 @@ def test_other_files_that_are_refused(save, table, tmp_path):
         ({"features": lists(SPOILED.tolist())}, {}, r"train\.parquet, row 3: feature 1 is inf"),
         ({"features": lists([[1.0], [1.0], [1.0, 2.0], [1.0]])}, {}, "row 3: features has 2 numbers, but row 1 has 1"),
         ({"features": pa.array([[1.0], None, [1.0], [1.0]])}, {}, "row 2: features is null"),
-        ({"features": pa.array([[1.0], [None], [1.0], [1.0]])}, {}, "there is a null among the numbers of features"),
+        ({"features": pa.array([[1.0], [None], [1.0], [1.0]])}, {}, "row \d: there is a null in features"),
         ({"features": ["a"] * 4}, {}, "features is of type string; numbers, or lists of numbers"),
         ({}, {"features": "embedding"}, "there is no such column, and none called embedding0"),
-        ({"f0": [1.0] * 4, "f2": [1.0] * 4}, {"features": "f"}, "are not numbered one after another"),
+        ({"f0": [1.0] * 4, "f2": [1.0] * 4}, {"features": "f"}, "is missing between|begin with"),
         ({"labels": ["a|b"] * 4}, {}, "labels is of type string; lists are expected"),
         ({"labels": pa.array([[1], None, [], []])}, {}, "row 2: labels is null; an empty list"),
-        ({"labels": pa.array([[1], [None], [], []])}, {}, "there is a null among the labels of a row"),
+        ({"labels": pa.array([[1], [None], [], []])}, {}, "row \d: there is a null in labels"),
         ({"labels": lists([[1], [2, 2], [], []])}, {}, "row 2: label 2 occurs twice"),
         (
             {"labels": lists([[1.0], [], [], []])},
@@ -242,7 +242,7 @@ def test_other_files_that_are_refused(save, table, tmp_path):
         ({"a": [0, 1, 2, 0]}, {"labels": ["a"]}, "row 3: label 0 is 2; a label is 0, 1"),
         ({"a": ["0"] * 4}, {"labels": ["a"]}, "the label 'a' is of type string"),
         ({}, {"labels": ["b"]}, "dataset.labels=b: there is no such column"),
-        ({}, {"ids": "who"}, "the column=who: there is no such column"),
+        ({}, {"ids": "who"}, "(dataset.ids|split.group)=who: there is no such column"),
         ({"who": ["a", "b", "a", "c"]}, {"ids": "who"}, "row 3: the id 'a' occurs already in row 1"),
         ({"site": ["a", None, "a", "c"]}, {"group": "site"}, "row 2: site is null"),
     ],
@@ -327,3 +327,51 @@ def test_spoiled_bytes_never_end_in_a_traceback(save, table, tmp_path, seed):
             reader(train=str(spoiled))
         with contextlib.suppress(MllcError):
             read(module, spoiled, {"ids": "ids"}, encoding)
+
+
+def test_one_wrong_value_in_a_matrix_is_named_where_it_is_read_as_lists(save):
+    wrong = np.array(MATRIX, int)
+    wrong[3, 2] = 3
+    path = save(features=FEATURES, labels=wrong)
+    with pytest.raises(DataError, match=r"read as lists because of 3 in row 4 of .*npz: .* dataset.labels_as=matrix"):
+        npz(train=path)
+    with pytest.raises(DataError, match=r"train\.npz, row 4: label 2 is 3"):
+        npz(train=path, labels_as="matrix")
+    with pytest.raises(DataError, match=r"occurs twice$"):
+        npz(train=path, labels_as="lists")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"PAR1 and more", b"\x80\x04pickled"])
+def test_no_archive_is_not_to_be_unpickled(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.npz: not an \.npz archive \(it begins with b'") as caught:
+        npz(train=str(tmp_path / "a.npz"))
+    assert "pickle=" not in str(caught.value)
+
+
+def test_labels_without_a_name_and_files_without_samples(save, table):
+    names = np.array(["sea", "", "sky"])
+    with pytest.raises(DataError, match=r"train\.npz, row 2 of label_names: a label without a name"):
+        npz(train=save(features=FEATURES, labels=MATRIX, label_names=names))
+    rows = lists([["a"], [], ["b", ""], []], pa.list_(pa.string()))
+    with pytest.raises(DataError, match=r"train\.parquet, row 3: a label without a name, ''"):
+        parquet(train=table(features=VECTORS, labels=rows))
+    with pytest.raises(DataError, match=r"train\.npz: there are no samples in it"):
+        npz(train=save(features=FEATURES[:0], labels=MATRIX[:0]))
+
+
+def test_numbered_columns_with_a_gap_name_the_missing_one(table):
+    columns = {f"emb_{i}": FEATURES[:, 0] for i in (0, 1, 3)}
+    with pytest.raises(DataError, match=r"column 'emb_2' is missing between 'emb_1' and 'emb_3'"):
+        parquet(train=table(**columns, labels=lists(TRUE, pa.list_(pa.int32()))), features="emb")
+
+
+def test_a_test_file_that_is_the_training_file_is_told(save, table):
+    for read, path in (
+        (npz, save(features=FEATURES, labels=MATRIX)),
+        (parquet, table(features=VECTORS, labels=lists(TRUE, pa.list_(pa.int32())))),
+    ):
+        assert "dataset.test holds the same as dataset.train: its figures are of samples trained on" in (
+            read(train=path, test=path).notes
+        )
+        assert not any("holds the same" in note for note in read(train=path).notes)

@@ -224,7 +224,7 @@ def test_samples_are_the_test_split_without_its_labels(folder):
         list(samples(folder / "paths.txt", own, data.encoding))
     (every,) = samples(folder / BASE / "JPEGImages", own, data.encoding)
     assert every.ids == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
-    with pytest.raises(DataError, match=r"INPUT=x\.csv: an image, a folder of images or a list \(\.txt\) is needed"):
+    with pytest.raises(DataError, match=r"INPUT x\.csv: an image, a folder of images or a list \(\.txt\) is needed"):
         samples((folder / "x.csv").relative_to(folder), own, data.encoding)
 
 
