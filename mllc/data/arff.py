@@ -13,7 +13,7 @@ from mllc.data.arff_labels import label_places, targets
 from mllc.data.arff_rows import Table, read_rows
 from mllc.data.assemble import assemble
 from mllc.data.files import encoding as text_encoding
-from mllc.data.files import encoding_notes, existing_file, same_file_notes
+from mllc.data.files import encoding_notes, existing_file, require_text, same_file_notes
 from mllc.data.rows import dense
 from mllc.errors import DataError
 from mllc.types import Dataset, Samples, Split
@@ -78,6 +78,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     """
     recipe, row = Recipe(**encoding), 0
     file = existing_file(path, "INPUT")
+    require_text(file)
     with file.open(encoding=text_encoding(file)) as stream:
         lines = enumerate(stream, 1)
         attributes = read_header(file, lines).attributes
@@ -129,6 +130,7 @@ def _given(train: str, val: str | None, test: str | None) -> dict[str, str]:
 
 
 def _read(file: Path) -> _Part:
+    require_text(file)
     name = text_encoding(file)
     with file.open(encoding=name) as stream:
         lines = enumerate(stream, 1)
@@ -138,8 +140,16 @@ def _read(file: Path) -> _Part:
 
 def _same_attributes(first: _Part, other: _Part) -> None:
     ours, theirs = first.header.attributes, other.header.attributes
+    counts = f"{other.file} has {len(theirs)} attributes, but {first.file} has {len(ours)}"
+    known = {attribute.name for attribute in theirs}
+    missing = [attribute.name for attribute in ours if attribute.name not in known]
+    if missing and len(theirs) < len(ours):
+        raise DataError(
+            f"{counts}: {listed(missing)} missing; "
+            "to test on a file takes its labels as well (mllc predict does without)"
+        )
     for a, b in zip(ours, theirs, strict=False):
         if (a.name, a.values) != (b.name, b.values):
             raise DataError(f"{other.file}, line {b.line}: attribute {b}, but {first.file}, line {a.line} has {a}")
     if len(ours) != len(theirs):
-        raise DataError(f"{other.file} has {len(theirs)} attributes, but {first.file} has {len(ours)}")
+        raise DataError(counts)

@@ -66,7 +66,7 @@ def label_places(
         if values is not None and not set(values) <= {"0", "1"}:
             raise DataError(
                 f"{file}, line {attributes[place].line}: the label {attributes[place]} is not binary, {{0,1}}; "
-                f"if it is no label, {_HOW}"
+                f"if it is no label, {_HOW}{_at_the_end(attributes, places)}"
             )
     return places, notes
 
@@ -86,9 +86,18 @@ def targets(
         row, column = wrong[0]
         raise DataError(
             f"{file}, line {table.lines[row]}: label {attributes[places[column]].name!r} is {values[row, column]:g}; "
-            "a label is 0, 1 or ? (unknown)"
+            f"a label is 0, 1 or ? (unknown){_at_the_end(attributes, places)}"
         )
     return torch.from_numpy(values.astype(np.uint8)), None if known.all() else torch.from_numpy(known)
+
+
+def _at_the_end(attributes: tuple[Attribute, ...], places: list[int]) -> str:
+    """Advice where not the first attributes, which were taken, but as many last ones are declared {0,1}."""
+    num = len(places)
+    binary = [set(attribute.values or ()) == {"0", "1"} for attribute in attributes]
+    if places != _counted(num, len(attributes)) or not all(binary[-num:]) or all(binary[:num]):
+        return ""
+    return f"; the last {num} attributes are all {{0,1}}: if they are the labels, type dataset.num_labels=-{num}"
 
 
 def _counted(num: int, width: int) -> list[int]:

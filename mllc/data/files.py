@@ -7,6 +7,17 @@ from pathlib import Path
 
 from mllc.errors import DataError
 
+NO_TEXT = (
+    codecs.BOM_UTF16_LE,
+    codecs.BOM_UTF16_BE,
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x28\xb5\x2f\xfd",
+)
+"""How UTF-16, gzip, zip, bzip2, xz and Zstandard begin."""
+
 
 def existing_file(path: str | Path, setting: str) -> Path:
     """The path of a file that is there and not empty.
@@ -37,6 +48,14 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def require_text(file: Path) -> None:
+    """DataError for a file that begins as no text in UTF-8 or Latin-1 does."""
+    with file.open("rb") as stream:
+        start = stream.read(1 << 12)
+    if b"\0" in start or start.startswith(NO_TEXT):
+        raise DataError(f"{file}: not plain text (is it UTF-16, or compressed?)")
 
 
 def encoding(file: Path) -> str:

@@ -426,3 +426,26 @@ def test_a_real_dense_file_value_by_value(real_data):
     assert np.array_equal(data.train.inputs[torch.arange(1500)], rows[:, :103].astype(np.float32))
     assert np.array_equal(data.train.targets, rows[:, 103:])
     assert data.label_names == tuple(f"Class{i}" for i in range(1, 15))  # the XML has another order
+
+
+@pytest.mark.parametrize(
+    "content", [HEADER.encode("utf-16"), HEADER.encode("utf-16-le"), b"\x1f\x8b\x08\x00junk", b"PK\x03\x04junk"]
+)
+def test_what_is_no_text_is_not_shown(tmp_path, content):
+    (tmp_path / "a.arff").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.arff: not plain text \(is it UTF-16, or compressed\?\)$"):
+        arff(train=str(tmp_path / "a.arff"))
+
+
+def test_a_test_file_without_labels_is_told_what_is_missing(write):
+    unlabeled = "".join(line for line in HEADER.splitlines(keepends=True) if "{0,1}" not in line)
+    with pytest.raises(DataError, match=r"has 3 attributes, but .* has 5: 'sad', .* missing; .*mllc predict"):
+        arff(train=write(HEADER + DENSE), test=write(unlabeled + "1.5,minor,yes\n", "test.arff"))
+
+
+def test_labels_at_the_end_that_are_looked_for_at_the_start(write):
+    text = (HEADER + DENSE).replace("-C -2", "")
+    with pytest.raises(DataError, match=r"the last 2 attributes are all \{0,1\}: .* dataset\.num_labels=-2"):
+        arff(train=write(text), num_labels=2)
+    with pytest.raises(DataError, match=r"line 12: label 'tempo' is 1\.5; .* dataset\.num_labels=-1$"):
+        arff(train=write(text), num_labels=1)
