@@ -97,7 +97,9 @@ def _at_the_end(attributes: tuple[Attribute, ...], places: list[int]) -> str:
     binary = [set(attribute.values or ()) == {"0", "1"} for attribute in attributes]
     if places != _counted(num, len(attributes)) or not all(binary[-num:]) or all(binary[:num]):
         return ""
-    return f"; the last {num} attributes are all {{0,1}}: if they are the labels, type dataset.num_labels=-{num}"
+    one = "attribute is {0,1}: if it is the label"
+    which = one if num == 1 else f"{num} attributes are all {{0,1}}: if they are the labels"
+    return f"; the last {which}, type dataset.num_labels=-{num}"
 
 
 def _counted(num: int, width: int) -> list[int]:

@@ -364,7 +364,7 @@ def test_conflicts_about_the_labels_are_refused(write):
     [
         ("'tempo'", "'speed'", r"test.arff, line 4: attribute 'speed' numeric, but .*train.arff, line 4 has 'tempo'"),
         ("{no,yes}", "{yes,no}", "attribute 'loud' {yes,no}, but"),
-        ("@attribute sad {0,1}\n", "", 'line 7: attribute "rock'),
+        ("@attribute sad {0,1}\n", "", r"test.arff has 4 attributes, but .*train.arff has 5: 'sad' missing"),
         ("@Data", "@attribute more numeric\n@Data", "has 6 attributes, but .*train.arff has 5"),
     ],
 )
@@ -447,5 +447,5 @@ def test_labels_at_the_end_that_are_looked_for_at_the_start(write):
     text = (HEADER + DENSE).replace("-C -2", "")
     with pytest.raises(DataError, match=r"the last 2 attributes are all \{0,1\}: .* dataset\.num_labels=-2"):
         arff(train=write(text), num_labels=2)
-    with pytest.raises(DataError, match=r"line 12: label 'tempo' is 1\.5; .* dataset\.num_labels=-1$"):
+    with pytest.raises(DataError, match=r"line 10: label 'tempo' is 1\.5; .* dataset\.num_labels=-1$"):
         arff(train=write(text), num_labels=1)

@@ -182,7 +182,7 @@ SPOILED[2, 1] = np.inf
         ({"labels": MATRIX, "label_names": np.array(["a", "b"])}, "labels has 3 labels, but there are 2"),
         (
             {"labels": MATRIX, "label_names": np.array(["a", "b", "a"])},
-            "row 2 of label_names: label 'a' occurs already in row 1",
+            "row 3 of label_names: label 'a' occurs already in row 1",
         ),
         ({"ids": np.array(["a", "b", "c", "b"])}, "row 4: the id 'b' occurs already in row 2"),
         ({"ids": np.array(["a", "b"])}, "4 rows of features, but 2 of ids"),
