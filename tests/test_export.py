@@ -88,7 +88,7 @@ def test_decisions_at_ties_go_to_the_first_label(tmp_path, home):
 
 
 def test_what_a_file_says_of_itself(home, tmp_path, run_cli):
-    file = tmp_path / "model"
+    file = tmp_path / "model.safetensors"
     _, out, _ = run_cli("export", home / "resnet", "--format", "safetensors", "--out", file)
     with safe_open(file, "pt") as found:
         metadata = {key: json.loads(text) for key, text in found.metadata().items()}
@@ -125,6 +125,7 @@ def test_a_file_that_is_there_is_kept(home, tmp_path, run_cli):
         (["mlp", "--format", "onnx", "--out", "no/where"], "there is no folder no"),
         (["mlp", "--format", "onnx", "--out", "mlp"], "is a folder; type the name of a file"),
         ([".", "--format", "onnx", "--out", "new"], "holds 7 runs; type one of them"),
+        (["mlp", "--format", "torch_export", "--out", "new.onnx"], "end in .pt2; type --out new.pt2"),
         (["/nowhere", "--format", "onnx", "--out", "new"], "/nowhere is not a folder"),
     ],
 )
@@ -134,7 +135,7 @@ def test_wrong_input_is_told(home, run_cli, monkeypatch, arguments, message):
     assert (code, out) == (2, "")
     assert message in err
     assert "Traceback" not in err
-    assert not (home / "new").exists()
+    assert not [*home.glob("new*")]
 
 
 def test_onnx_is_optional(home, tmp_path, run_cli, monkeypatch):

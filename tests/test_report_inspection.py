@@ -186,6 +186,9 @@ def test_a_picture_in_one_file(tmp_path, ending):
 def test_pictures_in_a_folder_and_places_that_cannot_be(tmp_path):
     assert mllc("inspect", *SHEET, "--plot", tmp_path / "new").exit_code == 0
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"data_set.png", "data_set.svg"}
+    done = mllc("inspect", *SHEET, "--plot", tmp_path / "x.gif")
+    assert (done.exit_code, (tmp_path / "x.gif").exists()) == (2, False)
+    assert "pictures are .png, .svg or .pdf; type --plot" in done.stderr
     done = mllc("inspect", *SHEET, "--plot", tmp_path / "none" / "a.png")
     assert done.exit_code == 2
     assert "there is no folder" in done.output

@@ -35,6 +35,11 @@ def inspect(
     if plot is not None and plot.suffix.lower() not in PICTURES:
         from mllc.plots import make_folder
 
+        if plot.suffix[1:].isalpha() and not plot.is_dir():
+            raise ConfigError(
+                f"--plot {plot}: pictures are {', '.join(PICTURES[:-1])} or {PICTURES[-1]}; type --plot "
+                f"{plot.with_suffix(PICTURES[0])}, or the name of a folder"
+            )
         make_folder(plot, "--plot")
     elif plot is not None and not plot.parent.is_dir():
         raise ConfigError(f"--plot {plot}: there is no folder {plot.parent}")

@@ -103,10 +103,11 @@ def export(
     allow = opt.importable(allow_target, config_dir)
     _, folder = _announced(run)
     from mllc.export.words import told
-    from mllc.export.write import check_format, write
+    from mllc.export.write import check_format, check_suffix, write
     from mllc.trained import load
 
     check_format(format)
+    check_suffix(format, out)
     trained = load(folder, device="cpu", allow=allow)
     interrupt.unwind()
     with replacing("--out", out) as partial:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mllc.data.assemble import assemble
 from mllc.data.files import existing_file, same_file_notes
 from mllc.data.rows import Sparse
@@ -22,6 +24,9 @@ from mllc.data.svmlight_table import (
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Samples, Split
 from mllc.wording import counted
+
+SCALED = 10
+"""Larger values do not come from a program that scaled or standardized them."""
 
 
 def libsvm(
@@ -59,6 +64,8 @@ def libsvm(
     if num_features is None:
         num_features = count_features([*tables.values()], base)
         notes.append(f"{counted(num_features, 'feature')}, as the largest index has it")
+    if scale == "none":
+        notes += _unscaled(tables["train"], num_features)
     said_by = f"dataset.num_labels={num_labels}"
     if num_labels is None and vocabulary is not None:
         num_labels, said_by = len(label_names(vocabulary)), f"dataset.vocabulary={vocabulary}"
@@ -106,6 +113,17 @@ def _read(file: Path) -> Table:
     if not len(table):
         raise DataError(f"{file}: there are no rows in it")
     return table
+
+
+def _unscaled(table: Table, num_features: int) -> list[str]:
+    """What to tell of dense features in units of their own, which other formats standardize."""
+    largest = float(np.abs(table.values).max(initial=0))
+    if 2 * len(table.values) <= len(table) * num_features or largest <= SCALED:
+        return []
+    return [
+        f"features are used as they are, up to {largest:g} in size, though most are not 0: dense features are "
+        "standardized by dataset=npz, parquet or arff; dataset.scale=unit makes each row of length 1"
+    ]
 
 
 def _base(tables: Iterable[Table], said: str) -> tuple[int, list[str]]:

@@ -33,6 +33,15 @@ def check_format(format: str) -> None:
             raise ConfigError(f"--format onnx needs {error.name}: type pip install 'mllc[onnx]'") from None
 
 
+def check_suffix(format: str, file: Path) -> None:
+    """ConfigError for a name by which other programs, torch.export.load among them, would not know the format."""
+    suffix = SUFFIXES[format]
+    if file.suffix.lower() != suffix:
+        raise ConfigError(
+            f"--out {file}: files of --format {format} end in {suffix}; type --out {file.with_suffix(suffix)}"
+        )
+
+
 def write(trained: Trained, format: str, file: Path) -> None:
     """Writes the whole model; `file` may be a temporary name. ModelError for a network that cannot be exported."""
     network, inputs = Network(trained), example_inputs(trained)

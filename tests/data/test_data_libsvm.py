@@ -189,3 +189,17 @@ def test_spoiled_bytes_never_end_in_a_traceback(write, seed):
         content[draw.randrange(len(content))] = draw.choice([draw.randrange(256), *b"0123456789:,. \n-"])
     with contextlib.suppress(MllcError):
         libsvm(train=write(bytes(content)))
+
+
+@pytest.mark.parametrize(
+    ("text", "scale", "told"),
+    [
+        ("1 1:73 2:1\n0 1:5 2:2\n", "none", True),
+        ("1 1:73 2:1\n0 1:5 2:2\n", "unit", False),
+        ("1 1:0.7 2:1\n0 1:-1 2:1\n", "none", False),
+        ("1 1:73 4:1\n0 1:5 2:2\n", "none", False),
+    ],
+)
+def test_dense_features_in_units_of_their_own_are_told(write, text, scale, told):
+    notes = libsvm(train=write(text), scale=scale).notes
+    assert any("features are used as they are, up to 73 in size" in note for note in notes) == told
