@@ -474,6 +474,7 @@ def test_a_process_that_is_killed_while_it_hands_over_a_batch_is_told(folder, mo
 
 
 def stream_on(folder, pids):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
     rows = read(folder, "none").train.inputs
     for number, _ in enumerate(stream(rows, torch.arange(40).repeat(20_000).split(4))):
         if number == 3:
