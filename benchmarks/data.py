@@ -124,7 +124,7 @@ def measure_epochs(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 for _ in stream(pixels, torch.randperm(len(pixels)).split(options.batch)):
                     pass
                 now = time.perf_counter()
-                seconds[name].append(round(now - started, 3))
+                seconds[name].append(round(now - started, 6))
                 started = now
     return {
         "images": options.images,
