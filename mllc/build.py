@@ -172,14 +172,6 @@ def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, st
     return found
 
 
-WITHOUT_UNKNOWN = {
-    ("unknown", "mask"): "let unknown labels count as false: dataset.unknown=false",
-    ("crowd", "unknown"): "let labels of crowds alone count as true: dataset.crowd=count",
-    ("difficult", "unknown"): "let labels of difficult objects alone count as true: dataset.difficult=count",
-}
-"""A setting of data and its value that makes labels unknown: what to type for data that has none."""
-
-
 def objective_of(conf: Config, shared: Shared) -> Objective:
     """The objective of a trial on its cohort's data; ConfigError where the two do not go together."""
     objective = build_loss(conf, shared.statistics, shared.allow)
@@ -187,10 +179,10 @@ def objective_of(conf: Config, shared: Shared) -> Objective:
         try:
             objective.require_mask()
         except ConfigError as error:
-            for (setting, value), advice in WITHOUT_UNKNOWN.items():
-                if conf["dataset"].get(setting) == value:
-                    raise ConfigError(f"{error}; or {advice}") from None
-            raise
+            advice = (conf["dataset"].get("traits") or {}).get("without_unknown")
+            if advice is None:
+                raise
+            raise ConfigError(f"{error}; or {advice}") from None
     return objective
 
 

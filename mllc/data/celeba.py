@@ -72,14 +72,7 @@ def celeba(
     people = _identities(base, group)
     names, lists, notes = _read(listing, folder, splits_at, people)
     return image_dataset(
-        names,
-        lists,
-        folder,
-        size=size,
-        on_bad_image=on_bad_image,
-        cache=cache,
-        cache_at=cache_folder,
-        notes=notes,
+        names, lists, folder, size=size, on_bad_image=on_bad_image, cache=cache, cache_at=cache_folder, notes=notes
     )
 
 

@@ -72,14 +72,7 @@ def coco(
         notes += doubt_notes(split, map(found.named, found.images), "crowd", crowd, "crowds")
     names = list(instances["train"].categories.values())
     return image_dataset(
-        names,
-        lists,
-        folder,
-        size=size,
-        on_bad_image=on_bad_image,
-        cache=cache,
-        cache_at=cache_folder,
-        notes=notes,
+        names, lists, folder, size=size, on_bad_image=on_bad_image, cache=cache, cache_at=cache_folder, notes=notes
     )
 
 

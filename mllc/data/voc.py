@@ -80,14 +80,7 @@ def voc(
     else:
         notes.append(f"other classes than VOC's twenty: the {len(names)} that occur in the splits are the labels")
     return image_dataset(
-        names,
-        lists,
-        top,
-        size=size,
-        on_bad_image=on_bad_image,
-        cache=cache,
-        cache_at=cache_folder,
-        notes=notes,
+        names, lists, top, size=size, on_bad_image=on_bad_image, cache=cache, cache_at=cache_folder, notes=notes
     )
 
 
