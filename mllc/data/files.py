@@ -2,7 +2,7 @@
 
 import codecs
 import filecmp
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mllc.errors import DataError
@@ -48,6 +48,17 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def text_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """The lines with something in them, without space around, each with its place; DataError for a byte of zero."""
+    with file.open(encoding=encoding(file)) as lines:
+        for number, line in enumerate(lines, 1):
+            text, place = line.strip(), f"{file}, line {number}"
+            if "\0" in text:
+                raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
+            if text:
+                yield text, place
 
 
 def require_text(file: Path) -> None:

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from mllc.data.decode import decode
-from mllc.data.files import encoding as text_encoding
-from mllc.data.files import existing_file
+from mllc.data.files import existing_file, is_file, text_lines
 from mllc.data.image_list import Entry, inside
 from mllc.data.image_names import IMAGE_SUFFIXES, images_in
 from mllc.errors import DataError
@@ -44,7 +43,8 @@ def image_samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str
         return entry_samples(_in_folder(path), path, settings, encoding)
     file = existing_file(path, "INPUT")
     if file.suffix.lower() == ".txt":
-        root = listed_root(file, settings, _first(file))
+        first, _ = next(text_lines(file), ("", ""))
+        root = listed_root(file, settings, first)
         return entry_samples(some(_in_list(file, root), file), root, settings, encoding)
     return entry_samples([Entry(file.name, (), str(file.parent))], file.parent, settings, encoding)
 
@@ -56,7 +56,7 @@ def listed_root(file: Path, settings: Mapping[str, Any], first: str = "") -> Pat
     """
     root = Path(settings["root"]).expanduser() if settings.get("root") else file.parent
     folders = [folder for folder in (root, file.parent, Path()) if folder.is_dir()]
-    return next((folder for folder in folders if first and (folder / first).is_file()), folders[0])
+    return next((folder for folder in folders if first and is_file(folder / first)), folders[0])
 
 
 def entry_samples(
@@ -122,19 +122,7 @@ def _in_folder(folder: Path) -> Iterator[Entry]:
         yield Entry(image, (), str(folder))
 
 
-def _first(file: Path) -> str:
-    """The first path in a list; nothing where there is none, or what cannot be one."""
-    with file.open(encoding=text_encoding(file)) as lines:
-        found = next((line.strip() for line in lines if line.strip()), "")
-    return "" if "\0" in found or len(found) > 4096 else found
-
-
 def _in_list(file: Path, root: Path) -> Iterator[Entry]:
-    with file.open(encoding=text_encoding(file)) as lines:
-        for number, line in enumerate(lines, 1):
-            image, place = line.strip(), f"{file}, line {number}"
-            if "\0" in image:
-                raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
-            if image:
-                # The user names the list, so that images elsewhere may be named by their whole paths.
-                yield Entry(image if os.path.isabs(image) else inside(image, root, place), (), place)
+    for image, place in text_lines(file):
+        # The user names the list, so that images elsewhere may be named by their whole paths.
+        yield Entry(image if os.path.isabs(image) else inside(image, root, place), (), place)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mllc.data.files import encoding as text_encoding
-from mllc.data.files import encoding_notes, existing_file
+from mllc.data.files import encoding_notes, existing_file, text_lines
 from mllc.data.image_dataset import check_image_settings, image_dataset
 from mllc.data.image_list import Entry, image_root, inside, read_vocabulary, require_entries
 from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images, some
@@ -88,16 +88,11 @@ class _Line(NamedTuple):
 
 def _lines(file: Path) -> Iterator[_Line]:
     """The lines with something in them."""
-    with file.open(encoding=text_encoding(file)) as stream:
-        for number, text in enumerate(stream, 1):
-            words, place = text.split(), f"{file}, line {number}"
-            if not words:
-                continue
-            if "\0" in text:
-                raise DataError(f"{place}: bytes of zero: no text; if the file is UTF-16, save it as UTF-8")
-            count = sum(1 for _ in takewhile(_VALUES.__contains__, reversed(words[1:])))
-            image, *values = text.strip().rsplit(maxsplit=count)
-            yield _Line(image, values, place)
+    for text, place in text_lines(file):
+        words = text.split()
+        count = sum(1 for _ in takewhile(_VALUES.__contains__, reversed(words[1:])))
+        image, *values = text.rsplit(maxsplit=count)
+        yield _Line(image, values, place)
 
 
 def _numbered(file: Path) -> list[str]:

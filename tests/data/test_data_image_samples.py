@@ -203,3 +203,9 @@ def test_paths_in_a_list_start_where_the_first_image_is(folder, monkeypatch):
     far.write_text("gone.png\n")
     with pytest.raises(DataError, match=r"elsewhere/new\.txt, line 1: gone\.png: there is no such file in .*elsewhere"):
         read(far, root)
+
+
+def test_a_name_too_long_is_no_image(folder):
+    (folder / "new.txt").write_text("a" * 300 + ".png\n")
+    with pytest.raises(DataError, match=r"new\.txt, line 1: a{300}\.png: "):
+        read(folder / "new.txt", {"root": str(folder)})
