@@ -23,7 +23,7 @@ _MOST_PER_TASK = 64
 def digests(files: Sequence[Path]) -> tuple[list[bytes], dict[int, str]]:
     """Of each file's content, or of the reason why it cannot be read, and these; every file is read once."""
     contents, reasons = [], {}
-    for index, (content, reason) in enumerate(_of_each(lambda index: _digest(files[index]), len(files))):
+    for index, (content, reason) in enumerate(of_each(lambda index: _digest(files[index]), len(files))):
         contents.append(content)
         if reason is not None:
             reasons[index] = reason
@@ -65,7 +65,7 @@ def pixels(file: Path, size: int, content: bytes) -> Tensor | str:
 
 def unreadable(files: Sequence[Path], contents: Sequence[bytes], size: int) -> dict[int, str]:
     """Index -> why a file has no pixels; each is decoded for it."""
-    found = _of_each(lambda index: _only_reason(pixels(files[index], size, contents[index])), len(files))
+    found = of_each(lambda index: _only_reason(pixels(files[index], size, contents[index])), len(files))
     return {index: reason for index, reason in enumerate(found) if reason is not None}
 
 
@@ -82,12 +82,12 @@ def decoded(files: Sequence[Path], contents: Sequence[bytes], size: int) -> tupl
         else:
             images[index] = found
 
-    for _ in _of_each(one, len(files)):
+    for _ in of_each(one, len(files)):
         pass
     return images, dict(sorted(reasons.items()))
 
 
-def _of_each(function: Callable[[int], T], number: int) -> Iterator[T]:
+def of_each(function: Callable[[int], T], number: int) -> Iterator[T]:
     """What threads find for 0, 1, ... in order; some indices a task, for tasks take memory: 1.6 kB each that waits."""
     step = max(1, min(_MOST_PER_TASK, number // _MOST_PER_TASK))
     tasks = [range(start, min(start + step, number)) for start in range(0, number, step)]

@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mllc.data.image_files import of_each
 from mllc.types import Split
 
 
@@ -29,8 +29,7 @@ class ImageFiles:
 def image_files(root: Path, splits: Mapping[str, Split]) -> ImageFiles | None:
     """The sizes of the files under `root` that the samples are named after; None where they are named otherwise."""
     files = [root / name for split in splits.values() for name in split.ids]
-    with ThreadPoolExecutor() as pool:
-        sizes = np.array([size for size in pool.map(_size, files) if size is not None])
+    sizes = np.array([size for size in of_each(lambda index: _size(files[index]), len(files)) if size is not None])
     if not len(sizes):
         return None
     width, height = (
