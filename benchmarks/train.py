@@ -28,7 +28,8 @@ from mllc.device import amp_dtype, pick_device
 from mllc.feed import Feed
 from mllc.models.backbone import split_frozen
 from mllc.models.front import Front
-from mllc.train import Replica, train
+from mllc.replica import Replica
+from mllc.train import train
 from mllc.types import Dataset, Split
 
 AUGMENT = {"flip": 0.5, "crop": 4}

@@ -19,6 +19,7 @@ The way of a batch, top to bottom; imports point down only:
     diagnose     anyone's scores -> what is wrong, in numbers
     inspection/  a data set -> its labels, copies and baselines, in numbers
     config/      conf/ and overrides -> checked configs      store       run folders (a folder)
+    engine/      how replicas are stepped on a batch         replica     what one trial owns
     feed         rows -> batches of features, shared by a cohort; plan: trials -> cohorts; device; environment
     features     what a frozen front makes of a data set, kept on disk
 

@@ -29,8 +29,8 @@ from mllc.models.backbone import Backbone
 from mllc.models.weights import weights_fingerprint
 from mllc.network import build_backbone, build_loss, build_model, front_settings, is_known, starts_random
 from mllc.open_data import divided, read_source
+from mllc.replica import Replica
 from mllc.result import Metrics
-from mllc.train import Replica
 from mllc.types import Dataset, LabelStatistics
 
 Config = dict[str, Any]

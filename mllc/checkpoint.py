@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mllc.train import Replica
+from mllc.replica import Replica
 
 
 def state_of(replica: Replica) -> tuple[dict[str, Tensor], dict[str, Any]]:

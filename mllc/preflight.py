@@ -9,10 +9,11 @@ import torch
 
 from mllc.build import Config, Shared, build_replica, objective_of, share
 from mllc.config.compose import build
+from mllc.engine.sequential import forward, train_step
 from mllc.errors import ConfigError
 from mllc.feed import Batch, Feed
 from mllc.plan import cohorts
-from mllc.train import Replica, failing, forward, train_step
+from mllc.replica import Replica, failing
 from mllc.trial import repeat_of, titles
 from mllc.wording import counted
 

@@ -18,13 +18,14 @@ from mllc.metrics.collapse import LASTING, lasting, state
 from mllc.network import num_weights
 from mllc.plan import chunks, cohorts, shared_part
 from mllc.preflight import free_gpu, share_or_say_why, validate
+from mllc.replica import Replica
 from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import best_epoch, failed, finish
 from mllc.screen import Screen
 from mllc.trackers.tracker import Run
 from mllc.trackers.watch import Watch
-from mllc.train import EpochEnd, Replica, Step
+from mllc.train import EpochEnd, Step
 from mllc.train import train as train_loop
 from mllc.trial import Trial, repeat_of, titles, trial_of
 

@@ -18,8 +18,9 @@ from mllc.metrics.thresholds import Thresholds, tune_thresholds
 from mllc.model_file import ModelFile
 from mllc.monitors import MONITORS
 from mllc.plan import TRIAL_KEYS, row_name
+from mllc.replica import EpochRow, Replica
 from mllc.result import RunResult
-from mllc.train import EpochRow, Replica, predict
+from mllc.train import predict
 from mllc.trial import Trial
 
 COLLAPSE_FIGURES = ("labels_per_sample", "loss", "map", "micro_f1_tuned")

@@ -1,61 +1,23 @@
-"""The training loop: one pass over the shared batches of an epoch steps every trial of a cohort in turn."""
+"""The training loop: one pass over the shared batches of an epoch steps every trial of a cohort."""
 
-import logging
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.amp.grad_scaler import GradScaler
 
 from mllc import seeding
-from mllc.errors import MllcError
-from mllc.feed import Batch, Feed
-from mllc.foreign import told
+from mllc.engine.arrange import arrange
+from mllc.engine.sequential import forward
+from mllc.engine.unit import Moment
+from mllc.feed import Feed
 from mllc.losses.objective import Objective
 from mllc.models.model import Model
-from mllc.types import Outputs, Predictions
-
-log = logging.getLogger("mllc")
-
-EpochRow = dict[str, float]
-"""One row of history.csv: epoch (from 1), train_loss, val_* figures, labels per sample, lr, seconds."""
-
-
-@dataclass(eq=False)
-class Replica:
-    """What one trial owns: trainable weights, optimizer, schedule, scaler, and how far it has come.
-
-    schedule  share of the run done, in [0, 1) -> multiplier of the base learning rates
-    clip      largest norm of the gradient over this replica's weights, or None
-    history   one row an epoch, those of earlier sessions included
-    failure   what went wrong in this replica's own step or validation; it takes no further part
-    pruned    given up by whoever reads the history; it takes no further part
-    """
-
-    name: str
-    model: Model
-    objective: Objective
-    optimizer: torch.optim.Optimizer
-    schedule: Callable[[float], float]
-    scaler: GradScaler
-    clip: float | None = None
-    history: list[EpochRow] = field(default_factory=list)
-    diverged: bool = False
-    failure: str = ""
-    pruned: bool = False
-
-    def __post_init__(self) -> None:
-        self.base_lrs: list[float] = [group["lr"] for group in self.optimizer.param_groups]
-
-    @property
-    def epoch(self) -> int:
-        """Epochs finished."""
-        return len(self.history)
+from mllc.replica import EpochRow, Replica, failing
+from mllc.types import Predictions
 
 
 class Step(NamedTuple):
@@ -88,33 +50,34 @@ def train(replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Meas
         active = [r for r in replicas if r.epoch == epoch and not (r.diverged or r.failure or r.pruned)]
         if not active:
             continue
-        losses = torch.zeros(len(active), device=feed.device)
-        clock = Clock(len(active))
+        units = arrange(active, feed)
+        active = [replica for unit in units for replica in unit.replicas]
+        ends = list(itertools.accumulate(len(unit.replicas) for unit in units))
+        parts = [slice(end - len(unit.replicas), end) for unit, end in zip(units, ends, strict=True)]
+        losses, clock = torch.zeros(len(active), device=feed.device), Clock(len(active))
         for step, batch in enumerate(feed.epoch(epoch)):
             seed = seeding.derive(feed.name, feed.seed, "dropout", epoch, step)
-            clock.share()
-            for i, replica in enumerate(active):
-                if not replica.failure:
-                    seeding.set_seed(seed, feed.device)
-                    with failing(replica):
-                        losses[i] += train_step(replica, batch, feed, epoch, (epoch + (step + 0.5) / steps) / epochs)
-                    clock.charge(i)
+            moment = Moment(epoch, (epoch + (step + 0.5) / steps) / epochs, seed)
+            clock.charge()
+            for unit, part in zip(units, parts, strict=True):
+                losses[part] += unit.step(batch, moment)
+                clock.charge(part)
             yield Step(epoch, step + 1, steps)
             clock.skip()
         means = (losses / steps).tolist()
-        clock.share()  # the device's arrears
+        clock.charge()  # the device's arrears
         for i, replica in enumerate(active):
             if not replica.failure:
                 with failing(replica):
                     row = end_of_epoch(replica, feed, epoch, means[i], measure)
-                    clock.charge(i)
+                    clock.charge(slice(i, i + 1))
                     replica.history.append(row | {"seconds": round(clock.seconds[i], 3)})
             yield EpochEnd(replica)
             clock.skip()
 
 
 class Clock:
-    """Who spent the time: each trial its own steps, and an equal share of what is done for all."""
+    """Who spent the time: trials their own steps, and an equal share of what is done for several."""
 
     def __init__(self, trials: int) -> None:
         self.seconds = [0.0] * trials
@@ -126,48 +89,11 @@ class Clock:
         spent, self._last = now - self._last, now
         return spent
 
-    def charge(self, trial: int) -> None:
-        """To one trial."""
-        self.seconds[trial] += self.skip()
-
-    def share(self) -> None:
-        """To all, in equal parts."""
-        spent = self.skip() / len(self.seconds)
-        self.seconds = [seconds + spent for seconds in self.seconds]
-
-
-@contextmanager
-def failing(replica: Replica) -> Iterator[None]:
-    """Keeps an unforeseen error of one replica from ending the others; the user's own errors and a full GPU pass."""
-    try:
-        yield
-    except (MllcError, torch.cuda.OutOfMemoryError):
-        raise
-    except (Exception, SystemExit) as error:  # a loss of the user's may even call sys.exit
-        log.debug("%s failed", replica.name, exc_info=True)
-        replica.failure = told(error)
-
-
-def train_step(replica: Replica, batch: Batch, feed: Feed, epoch: int, progress: float) -> Tensor:
-    """Forward, loss, backward, step; returns the batch's loss, still on the device."""
-    for group, base in zip(replica.optimizer.param_groups, replica.base_lrs, strict=True):
-        group["lr"] = base * replica.schedule(progress)
-    replica.model.train()
-    loss = replica.objective.mean(forward(replica.model, batch, feed), batch.targets, batch.mask, epoch)
-    replica.scaler.scale(loss).backward()
-    if replica.clip is not None:
-        replica.scaler.unscale_(replica.optimizer)
-        torch.nn.utils.clip_grad_norm_(replica.model.parameters(), replica.clip)
-    replica.scaler.step(replica.optimizer)
-    replica.scaler.update()
-    replica.optimizer.zero_grad(set_to_none=True)  # here, so that the gradients of waiting replicas take no memory
-    return loss.detach()
-
-
-def forward(model: Model, batch: Batch, feed: Feed) -> Outputs:
-    """The outputs of a batch, under autocast where the feed asks for it."""
-    with torch.autocast(feed.device.type, dtype=feed.amp, enabled=feed.amp is not None):
-        return model(batch.features)
+    def charge(self, trials: slice = slice(None)) -> None:
+        """To these, in equal parts."""
+        mine = self.seconds[trials]
+        spent = self.skip() / max(len(mine), 1)
+        self.seconds[trials] = [seconds + spent for seconds in mine]
 
 
 @torch.no_grad()

@@ -16,11 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mllc import network
 from mllc.build import Shared, build_replica, share
 from mllc.data.augment.rand_augment import GEOMETRIC, OPERATIONS, operate
+from mllc.engine.sequential import forward
 from mllc.evaluate import epoch_metrics
 from mllc.feed import Feed
 from mllc.models.backbone import Backbone
 from mllc.models.front import Front
-from mllc.train import EpochEnd, Step, forward, train
+from mllc.train import EpochEnd, Step, train
 from mllc.trial import titles
 from mllc.types import Dataset, LabelStatistics, Split
 

@@ -3,6 +3,7 @@
 import csv
 import importlib
 import json
+import pkgutil
 import re
 import sys
 from dataclasses import replace
@@ -406,11 +407,9 @@ class TestFailures:
 
     OVERRIDES = ("loss=bce,zlpr", "optimizer=adam")
 
-    @pytest.mark.parametrize("where", ["train_step", "end_of_epoch"])
-    def test_the_others_go_on(self, tmp_path, monkeypatch, where):
-        import mllc.train
-
-        real = getattr(mllc.train, where)
+    @pytest.mark.parametrize("place", ["mllc.engine.sequential.train_step", "mllc.train.end_of_epoch"])
+    def test_the_others_go_on(self, tmp_path, monkeypatch, place):
+        real = pkgutil.resolve_name(place)
 
         def breaks(replica, *args):
             if replica.name == "bce" and replica.epoch == 1:
@@ -418,7 +417,7 @@ class TestFailures:
             return real(replica, *args)
 
         with monkeypatch.context() as patch:
-            patch.setattr(mllc.train, where, breaks)
+            patch.setattr(place, breaks)
             (broken, kept), screen = trained(tmp_path / "both", *self.OVERRIDES)
         assert broken.status == "failed"
         assert "TypeError: a loss with a mistake" in broken.message
@@ -435,7 +434,7 @@ class TestFailures:
         def refuses(*_):
             raise DataError("a row that cannot be")
 
-        monkeypatch.setattr("mllc.train.train_step", refuses)
+        monkeypatch.setattr("mllc.engine.sequential.train_step", refuses)
         with pytest.raises(DataError, match="a row that cannot be"):
             trained(tmp_path)
 
@@ -469,7 +468,7 @@ def test_a_loss_is_told_the_epoch(tmp_path):
 
 def test_clipping_bounds_each_replicas_own_step(tmp_path):
     from mllc.build import build_replica, share
-    from mllc.train import train_step
+    from mllc.engine.sequential import train_step
 
     overrides = [*TINY, "optimizer=sgd", "optimizer.momentum=0", "optimizer.lr=1.0", "loss=weighted_bce,bce"]
     configs = config.expand([*overrides, "clip=0.5"], None, preset=None)

@@ -1,0 +1,54 @@
+"""One replica by itself on each shared batch: the oracle for every faster form."""
+
+import torch
+from torch import Tensor
+
+from mllc import seeding
+from mllc.engine.unit import Moment
+from mllc.feed import Batch, Feed
+from mllc.models.model import Model
+from mllc.replica import Replica, failing
+from mllc.types import Outputs
+
+
+class Sequential:
+    """A replica that is stepped by itself; the units of a cohort take their turns on each batch."""
+
+    def __init__(self, replica: Replica, feed: Feed) -> None:
+        self.replica, self.feed = replica, feed
+
+    @property
+    def replicas(self) -> tuple[Replica]:
+        """The one."""
+        return (self.replica,)
+
+    def step(self, batch: Batch, moment: Moment) -> Tensor:
+        """See `mllc.engine.unit.Unit`."""
+        loss = torch.full((1,), torch.nan, device=self.feed.device)
+        if not self.replica.failure:
+            seeding.set_seed(moment.seed, self.feed.device)
+            with failing(self.replica):
+                loss[0] = train_step(self.replica, batch, self.feed, moment.epoch, moment.progress)
+        return loss
+
+
+def train_step(replica: Replica, batch: Batch, feed: Feed, epoch: int, progress: float) -> Tensor:
+    """Forward, loss, backward, step; returns the batch's loss, still on the device."""
+    for group, base in zip(replica.optimizer.param_groups, replica.base_lrs, strict=True):
+        group["lr"] = base * replica.schedule(progress)
+    replica.model.train()
+    loss = replica.objective.mean(forward(replica.model, batch, feed), batch.targets, batch.mask, epoch)
+    replica.scaler.scale(loss).backward()
+    if replica.clip is not None:
+        replica.scaler.unscale_(replica.optimizer)
+        torch.nn.utils.clip_grad_norm_(replica.model.parameters(), replica.clip)
+    replica.scaler.step(replica.optimizer)
+    replica.scaler.update()
+    replica.optimizer.zero_grad(set_to_none=True)  # here, so that the gradients of waiting replicas take no memory
+    return loss.detach()
+
+
+def forward(model: Model, batch: Batch, feed: Feed) -> Outputs:
+    """The outputs of a batch, under autocast where the feed asks for it."""
+    with torch.autocast(feed.device.type, dtype=feed.amp, enabled=feed.amp is not None):
+        return model(batch.features)
