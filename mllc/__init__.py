@@ -27,7 +27,7 @@ The way of a batch, top to bottom; imports point down only:
     metrics/     functions of scores or decisions and targets; thresholds, baselines, collapse
     data/        readers, splits, augmentation               models/     backbones, freezing, outputs
     trackers/    who is told of epochs and results, beside the run folder
-    schedules, seeding, monitors, suggest, wording, advice
+    schedules, seeding, monitors, writer, suggest, wording, advice
 
     result, study  what a run and a search leave behind    statistics  paired comparisons: arrays in, numbers out
     types  what travels between the rooms    records  dataclasses as JSON    errors, foreign, interrupt

@@ -27,7 +27,7 @@ def state_of(replica: Replica) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def restore(replica: Replica, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Puts a state from `state_of` into a freshly built replica of the same config."""
-    load_weights(replica, {key: value for key, value in tensors.items() if key.startswith("model/")})
+    load_weights(replica, weights_in(tensors))
     state: dict[int, dict[str, Any]] = {}
     for place, value in {**tensors, **about["optimizer"]}.items():
         if place.startswith("optimizer/"):
@@ -48,6 +48,11 @@ def restore(replica: Replica, tensors: dict[str, Tensor], about: dict[str, Any])
 def weights_of(replica: Replica) -> dict[str, Tensor]:
     """The weights and buffers that the trial owns, by name."""
     return {f"model/{key}": value for key, value in replica.model.state_dict().items()}
+
+
+def weights_in(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What `weights_of` gives of a replica, found in the tensors of its `state_of`."""
+    return {key: value for key, value in tensors.items() if key.startswith("model/")}
 
 
 @torch.no_grad()

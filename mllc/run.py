@@ -28,6 +28,7 @@ from mllc.trackers.watch import Watch
 from mllc.train import EpochEnd, Step
 from mllc.train import train as train_loop
 from mllc.trial import Trial, repeat_of, titles, trial_of
+from mllc.writer import Writer, snapshot
 
 MOST_TRIALS = 256
 """Trials in one cohort at most: each holds a lock, and processes may open about 1000 files."""
@@ -210,15 +211,19 @@ def _train(
     screen.cohort([r.name for r in replicas], conf["epochs"], repeat_of(conf))
     for replica in replicas:
         replica.pruned = _pruned(replica, trials[replica][0], prune)
-    for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
-        match event:
-            case Step(epoch, step, steps):
-                screen.step(epoch + 1, step, steps)
-            case EpochEnd(replica):
-                trial, watch = trials[replica]
-                _warn(replica, trial, shared, screen)
-                _keep(replica, trial, watch, screen)
-                replica.pruned = _pruned(replica, trial, prune)
+    with Writer() as writer:
+        for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
+            match event:
+                case Step(epoch, step, steps):
+                    screen.step(epoch + 1, step, steps)
+                case EpochEnd(replica):
+                    trial, watch = trials[replica]
+                    _warn(replica, trial, shared, screen)
+                    if not replica.failure:
+                        _keep(replica, trial, writer)
+                        screen.epoch(replica.name, replica.epoch, replica.history[-1])
+                        watch.epoch(replica.history[-1])
+                    replica.pruned = _pruned(replica, trial, prune)
 
 
 def _pruned(replica: Replica, trial: Trial, prune: Prune | None) -> bool:
@@ -228,17 +233,20 @@ def _pruned(replica: Replica, trial: Trial, prune: Prune | None) -> bool:
     return prune(trial.config, [row[trial.config["monitor"]] for row in replica.history])
 
 
-def _keep(replica: Replica, trial: Trial, watch: Watch, screen: Screen) -> None:
-    """Writes what the end of an epoch leaves: the best weights first, then the state that refers to them."""
-    if replica.failure:
-        return
-    row = replica.history[-1]
-    if best_epoch(replica.history, trial.config["monitor"]) == replica.epoch:
-        trial.folder.save_tensors("checkpoint", checkpoint.weights_of(replica), {"epoch": replica.epoch})
-    trial.folder.save_history(replica.history)
-    trial.folder.save_tensors("resume", *checkpoint.state_of(replica))
-    screen.epoch(replica.name, replica.epoch, row)
-    watch.epoch(row)
+def _keep(replica: Replica, trial: Trial, writer: Writer) -> None:
+    """Has written what the end of an epoch leaves: the best weights first, then the state that refers to them."""
+    tensors, about = checkpoint.state_of(replica)
+    copied, history = snapshot(tensors), list(replica.history)
+    best = best_epoch(history, trial.config["monitor"]) == replica.epoch
+
+    def write() -> None:
+        state = copied()
+        if best:
+            trial.folder.save_tensors("checkpoint", checkpoint.weights_in(state), {"epoch": len(history)})
+        trial.folder.save_history(history)
+        trial.folder.save_tensors("resume", state, about | {"history": history})
+
+    writer.do(write)
 
 
 def _warn(replica: Replica, trial: Trial, shared: Shared, screen: Screen) -> None:
