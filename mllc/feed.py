@@ -22,6 +22,9 @@ from mllc.types import Dataset, Rows, Targets
 TARGETS_LIMIT_BYTES = 1 << 26
 """Sparse targets of the training split become one tensor up to this size."""
 
+AT_ONCE = {"cpu": 0, "cuda": 1 << 24}
+"""Numbers, of features or of logits, in a batch of vectors that is only evaluated: a GPU idles with few."""
+
 
 class Batch(NamedTuple):
     """Features at the deepest frozen tensor, targets as floats, and the mask of known targets, on the device."""
@@ -91,10 +94,16 @@ class Feed:
             for step, (index, rows) in enumerate(zip(indices, arriving, strict=True)):
                 yield self._batch(source, rows, index, (epoch, step))
 
-    def split(self, name: str) -> Iterator[Batch]:
-        """All batches of a split in its own order, without augmentation."""
-        source = self._source(name)
-        indices = torch.arange(len(source.targets)).split(self.batch_size)
+    def split(self, name: str, *, as_trained: bool = True) -> Iterator[Batch]:
+        """All batches of a split in its own order, without augmentation.
+
+        as_trained  False: vectors may come in larger batches than those of training
+        """
+        source, size = self._source(name), self.batch_size
+        shape = self.data.input_shape if source.raw else source.rows[torch.arange(1)].shape[1:]
+        if not as_trained and len(shape) == 1:
+            size = max(size, AT_ONCE[self.device.type] // max(*shape, len(self.data.label_names)))
+        indices = torch.arange(len(source.targets)).split(size)
         with closing(_arriving(source.rows, indices, self.device)) as arriving:
             for index, rows in zip(indices, arriving, strict=True):
                 yield self._batch(source, rows, index, None)

@@ -98,11 +98,14 @@ class Clock:
 
 @torch.no_grad()
 def predict(model: Model, objective: Objective, feed: Feed, split: str, epoch: int) -> tuple[Predictions, Tensor]:
-    """Predictions for every sample of a split, and the mean of the loss over its batches (by their size)."""
+    """Predictions for every sample of a split, and the mean of the loss over its batches (by their size).
+
+    A loss that ties the samples of a batch together sees batches as they are in training.
+    """
     model.eval()
     scores, decisions = [], []
     loss = torch.zeros((), device=feed.device)
-    for batch in feed.split(split):
+    for batch in feed.split(split, as_trained=objective.traits.coupled):
         outputs = forward(model, batch, feed)
         loss += objective.mean(outputs, batch.targets, batch.mask, epoch) * len(batch.targets)
         scores.append(objective.scores(outputs).float())

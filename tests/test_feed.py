@@ -1,11 +1,15 @@
 """What a cohort shares: order, augmentation and frozen features, the same whoever asks and however they are kept."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from torch import nn
 
+from mllc import feed as feed_module
 from mllc.feed import Feed
 from mllc.models.front import Front
+from mllc.train import predict
 from mllc.types import Dataset, Split
 
 
@@ -114,6 +118,29 @@ def test_a_frozen_front_runs_once_a_sample_without_augmentation_and_each_epoch_w
     feed = a_feed(front, augment={"flip": 0.5})
     batches(feed, 0), batches(feed, 1)
     assert sum(calls) == 2 * 10
+
+
+def test_vectors_that_are_only_evaluated_come_in_larger_batches_and_images_do_not(monkeypatch):
+    monkeypatch.setitem(feed_module.AT_ONCE, "cpu", 4 * 3 * 8 * 8)
+    vectors, images = (
+        a_feed(nn.Sequential(nn.Flatten()), batch_size=2),
+        a_feed(batch_size=2),
+    )
+    found = {"vectors": vectors.split("train", as_trained=False), "images": images.split("train", as_trained=False)}
+    found["as trained"] = vectors.split("train")
+    sizes = {name: [len(batch.targets) for batch in batches] for name, batches in found.items()}
+    assert sizes == {"vectors": [4, 4, 2], "images": [2] * 5, "as trained": [2] * 5}
+
+
+def test_a_loss_that_couples_samples_is_evaluated_in_batches_of_training(monkeypatch):
+    monkeypatch.setitem(feed_module.AT_ONCE, "cpu", 1 << 20)
+    for coupled in (False, True):
+        objective = Mock(traits=Mock(coupled=coupled))
+        objective.mean.return_value = torch.zeros(())
+        objective.scores.side_effect = objective.decide.side_effect = lambda outputs: outputs["logits"]
+        model = Mock(side_effect=lambda rows: {"logits": torch.zeros(len(rows), 5)})
+        predict(model, objective, a_feed(nn.Sequential(nn.Flatten()), batch_size=2), "train", 0)
+        assert model.call_count == (5 if coupled else 1)
 
 
 def test_rows_that_are_no_tensor_are_read_batch_by_batch():
