@@ -134,7 +134,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
 
         settings = front_settings(conf["backbone"])
         kept = KeptFeatures(front, source, places, cache_folder(conf["cache"]), device, settings)
-    feed = Feed(name, data, seed, conf["batch_size"], front, device, augment, kept)
+    feed = Feed(name, data, seed, conf["batch_size"], front, device, augment, kept, accumulate=conf["accumulate"])
     fingerprints = {"data": data.fingerprint, "split": split_fingerprint(data.train, data.val, data.test)}
     return Shared(data, statistics, backbone, feed, fingerprints, allow)
 
@@ -175,6 +175,11 @@ def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, st
 def objective_of(conf: Config, shared: Shared) -> Objective:
     """The objective of a trial on its cohort's data; ConfigError where the two do not go together."""
     objective = build_loss(conf, shared.statistics, shared.allow)
+    if objective.traits.coupled and conf["accumulate"] > 1:
+        raise ConfigError(
+            f"accumulate={conf['accumulate']}: loss {objective.name!r} ties the samples of a batch together, so its "
+            "value is not the sum of its parts'; type accumulate=1 with a smaller batch_size, or leave this loss out"
+        )
     if any(shared.data.split(split).mask is not None for split in ("train", "val", "test")):
         try:
             objective.require_mask()

@@ -61,6 +61,7 @@ class Feed:
     kept       the features of the front on disk, of whatever size, where they can be used in every run
     keep_bytes others of a frozen front are kept in memory up to this size a split, else computed for each batch;
                0: for each batch, even if they are on disk
+    accumulate parts of a batch that trials go through one after another, to save memory; their gradients are added
     """
 
     name: str
@@ -72,6 +73,7 @@ class Feed:
     augment: Mapping[str, float] = field(default_factory=dict)
     kept: KeptFeatures | None = None
     keep_bytes: int = 4 << 30
+    accumulate: int = 1
     _sources: dict[str, Sources] = field(default_factory=dict, init=False)
 
     @property

@@ -85,7 +85,7 @@ def _try(replica: Replica, batch: Batch, feed: Feed) -> tuple[int, float]:
             with torch.no_grad():
                 replica.objective.decide(forward(replica.model.eval(), batch, feed))
     except torch.cuda.OutOfMemoryError as error:
-        replica.failure = f"{str(error).splitlines()[0]}; type a smaller batch_size"
+        replica.failure = f"{str(error).splitlines()[0]}; type accumulate=2 or more, or a smaller batch_size"
     if replica.failure:
         raise ConfigError(f"{replica.name} fails on its first batch: {replica.failure}")
     return sum(p.numel() for p in replica.model.parameters()), loss

@@ -136,7 +136,7 @@ def _halving(part: Sequence[Trial], shared: Shared, **options: Any) -> Iterable[
         reason = str(error).splitlines()[0]
     free_gpu()
     if len(part) == 1:
-        message = f"out of GPU memory with one trial ({reason}); type a smaller batch_size"
+        message = f"out of GPU memory with one trial ({reason}); type accumulate=2 or more, or a smaller batch_size"
         return [(part[0], _fail(part[0], shared, message, options["screen"]))]
     half = -(-len(part) // 2)
     options["screen"].note(f"out of GPU memory with {len(part)} trials at once: going on with {half}")

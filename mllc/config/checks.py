@@ -19,6 +19,7 @@ ALLOWED = {
     "seed": "integer >= 0",
     "epochs": "integer >= 1",
     "batch_size": "integer >= 2",
+    "accumulate": "integer >= 1",
     "device": "text",
     "amp": "auto|off|bf16|fp16",
     "channels_last": "bool",
@@ -157,6 +158,11 @@ def _check_combinations(config: dict[str, Any]) -> None:
     carved = all(config["dataset"].get(name, "its own") is None for name in ("val", "test"))
     if carved and config["split"]["folds"] is None and val + test >= 1:
         raise ConfigError(f"split.val={val} and split.test={test} leave nothing to train on; keep their sum below 1")
+    if config["accumulate"] > config["batch_size"] // 2:
+        raise ConfigError(
+            f"accumulate={config['accumulate']}: of a batch of {config['batch_size']} a part would have one sample; "
+            f"type accumulate={config['batch_size'] // 2} or less"
+        )
     if config["optimizer"].get("nesterov") and not config["optimizer"].get("momentum"):
         raise ConfigError("optimizer.nesterov=true needs optimizer.momentum > 0, such as optimizer.momentum=0.9")
     if config["head"]["dropout"] and config["head"]["kind"] != "mlp":

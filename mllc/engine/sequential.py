@@ -1,5 +1,7 @@
 """One replica by itself on each shared batch: the oracle for every faster form."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -33,19 +35,32 @@ class Sequential:
 
 
 def train_step(replica: Replica, batch: Batch, feed: Feed, epoch: int, progress: float) -> Tensor:
-    """Forward, loss, backward, step; returns the batch's loss, still on the device."""
+    """Forward, loss and backward, a part of the batch at a time, then the step; the loss, still on the device."""
     for group, base in zip(replica.optimizer.param_groups, replica.base_lrs, strict=True):
         group["lr"] = base * replica.schedule(progress)
     replica.model.train()
-    loss = replica.objective.mean(forward(replica.model, batch, feed), batch.targets, batch.mask, epoch)
-    replica.scaler.scale(loss).backward()
+    losses = []
+    for part in parts(batch, feed.accumulate):
+        mean = replica.objective.mean(forward(replica.model, part, feed), part.targets, part.mask, epoch)
+        losses.append(mean * (len(part.targets) / len(batch.targets)))
+        replica.scaler.scale(losses[-1]).backward()
     if replica.clip is not None:
         replica.scaler.unscale_(replica.optimizer)
         torch.nn.utils.clip_grad_norm_(replica.model.parameters(), replica.clip)
     replica.scaler.step(replica.optimizer)
     replica.scaler.update()
     replica.optimizer.zero_grad(set_to_none=True)  # here, so that the gradients of waiting replicas take no memory
-    return loss.detach()
+    return torch.stack(losses).detach().sum()
+
+
+def parts(batch: Batch, number: int) -> Iterator[Batch]:
+    """A batch in `number` parts of nearly equal size, in fewer where a part would be of one sample."""
+    number = max(1, min(number, len(batch.targets) // 2))
+    mask = [None] * number if batch.mask is None else batch.mask.tensor_split(number)
+    for features, targets, known in zip(
+        batch.features.tensor_split(number), batch.targets.tensor_split(number), mask, strict=True
+    ):
+        yield Batch(features, targets, known)
 
 
 def forward(model: Model, batch: Batch, feed: Feed) -> Outputs:
