@@ -4,7 +4,7 @@ Every file NAME.py that holds a function NAME is exported: `mllc.losses.focal(lo
 on the command line by conf/loss/NAME.yaml; nothing else has to be edited.
 
     precision, checks, blocks    what every loss function starts with: float32, valid settings, blocks of rows
-    powers                       x^gamma, fast and with a finite slope
+    numbers                      settings that are numbers, or tensors of them: x^gamma, log, is it 0
     rules, scores, counts        outputs -> decisions, outputs -> scores, the extra output `count`
     objective                    a loss, its settings, its rule and its scores as one thing
     best_constant                what an objective costs without looking at the input

@@ -1,13 +1,12 @@
 """The absolute KL divergence of pseudo-distributions that add up to the number of labels, not to 1."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
+from mllc.losses.numbers import log
 from mllc.losses.precision import full_precision
 
 
@@ -32,6 +31,6 @@ def divergence(targets: Tensor, log_expected: Tensor, eps: float) -> Tensor:
     Where y > eps, p is not clipped: the clip would take the gradient from positives with p < eps, the worst ones.
     """
     check_number("eps", eps, low=0, high=1, open_ends=True)
-    log_expected = torch.where(targets > eps, log_expected, log_expected.clamp(min=math.log(eps)))
+    log_expected = torch.where(targets > eps, log_expected, log_expected.clamp(min=log(eps)))
     targets = targets.clamp(min=eps)
     return (targets - log_expected.exp()) * (targets.log() - log_expected)

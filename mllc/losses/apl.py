@@ -6,7 +6,7 @@ from torch import Tensor
 from mllc.losses.asymmetric import asymmetric
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
-from mllc.losses.powers import power
+from mllc.losses.numbers import power
 from mllc.losses.precision import full_precision
 
 

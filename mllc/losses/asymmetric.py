@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_flag, check_number
-from mllc.losses.powers import power
+from mllc.losses.numbers import is_zero, power
 from mllc.losses.precision import full_precision
 
 
@@ -24,17 +24,17 @@ def _slope(
 def _negative_slope(logits: Tensor, p: Tensor, not_p: Tensor, gamma: float, focal: float, margin: float) -> Tensor:
     """p (1-p) pm^g- (1 / (1-pm) - g- log(1-pm) / pm) where p > m, else 0; `focal` is 0 or g-."""
     not_pm, pm, log_not_pm = _shifted(logits, not_p, margin)
-    slope = power(pm, gamma) * (not_p / not_pm if margin > 0 else 1)
-    if focal > 0:
+    slope = power(pm, gamma) * (1 if is_zero(margin) else not_p / not_pm)
+    if not is_zero(focal):
         slope -= log_not_pm.mul_(focal).mul_(not_p).mul_(power(pm, gamma - 1))
-    if margin > 0:
+    if not is_zero(margin):
         slope.masked_fill_(pm == 0, 0)
     return slope.mul_(p)
 
 
 def _shifted(logits: Tensor, not_p: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     """1 - pm, pm and log(1 - pm). 1 - pm = min(1 - p + m, 1) is at least m, and its logarithm safe."""
-    if margin == 0:
+    if is_zero(margin):
         return not_p, torch.sigmoid(logits), F.logsigmoid(-logits)
     not_pm = (not_p + margin).clamp(max=1)
     return not_pm, 1 - not_pm, not_pm.log()

@@ -4,16 +4,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 
 def check_number(
     name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, open_ends: bool = False
 ) -> None:
-    """A finite number in [low, high], or in (low, high) with `open_ends`.
+    """A finite number in [low, high], or in (low, high) with `open_ends`. A tensor passes: see mllc.losses.numbers.
 
     >>> check_number("gamma", -1, low=0)
     Traceback (most recent call last):
     ValueError: gamma must be a number in [0, inf], got -1
     """
+    if isinstance(value, Tensor):
+        return
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not (number and low <= value <= high and not (open_ends and value in (low, high))):
         ends = "()" if open_ends else "[]"

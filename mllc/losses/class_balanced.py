@@ -8,6 +8,7 @@ from torch import Tensor
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_flag, check_number
 from mllc.losses.focal import focal
+from mllc.losses.numbers import is_zero, log
 from mllc.losses.precision import full_precision
 
 
@@ -43,10 +44,10 @@ def class_balanced(
     check_number("beta", beta, low=0, high=1)
     check_flag("normalize", normalize)
     counts = label_counts.clamp(min=1)
-    if beta == 1:
+    if is_zero(1 - beta):
         weight = 1 / counts
     else:
-        log_beta = math.log(beta) if beta > 0 else -math.inf
+        log_beta = -math.inf if is_zero(beta) else log(beta)
         weight = (1 - beta) / -torch.expm1(counts * log_beta)
     if normalize:
         weight = weight / weight.mean()

@@ -57,4 +57,4 @@ def rebalancing(
     total = ((targets if mask is None else targets * mask) * rarity).sum(-1, keepdim=True)
     empty = total == 0
     share = rarity / total.masked_fill(empty, 1)
-    return (alpha + torch.sigmoid(beta * (share - mu))).masked_fill(empty, alpha + 1)
+    return torch.where(empty, alpha + 1, alpha + torch.sigmoid(beta * (share - mu)))

@@ -1,12 +1,11 @@
 """Self-paced loss correction (SPLC): from some epoch on, negatives that the model is sure of count as positives."""
 
-import math
-
 from torch import Tensor
 
 from mllc.losses.blocks import by_rows
 from mllc.losses.checks import check_number
 from mllc.losses.focal import focal
+from mllc.losses.numbers import log
 from mllc.losses.precision import full_precision
 
 
@@ -42,5 +41,5 @@ def splc(
     check_number("margin", margin, low=0)
     shifted = logits - margin * targets
     if epoch >= change_epoch:
-        targets = targets.masked_fill(logits > math.log(tau / (1 - tau)), 1)
+        targets = targets.masked_fill(logits > log(tau / (1 - tau)), 1)
     return focal(shifted, targets, gamma=gamma)
