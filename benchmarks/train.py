@@ -19,6 +19,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from machine import machine, spread, write
+from torch.utils.flop_counter import FlopCounterMode
 
 from mllc.build import Shared, build_replica
 from mllc.config.compose import compose
@@ -116,6 +117,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "cohort": (options.trials, looped(shared, options.trials)),
         "feed": (1, lambda: timed(shared.feed.epoch(0), device)),
     }
+    peak = peak_flops(device, shared.feed.amp or torch.float32)
+    share_per_rate = flops_of_a_step(shared) / peak
     rounds: list[dict[str, float]] = []
     for number in range(options.rounds + 1):
         first = number % len(arms)
@@ -129,8 +132,28 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "share_of_bare": {
             name: spread([found[name] / found["bare"] for found in rounds]) for name in ("trial", "cohort")
         },
+        "peak_tflops": round(peak / 1e12, 3),
+        "share_of_peak": {
+            name: spread([found[name] * share_per_rate for found in rounds]) for name in ("bare", "trial", "cohort")
+        },
         "rounds": rounds,
     }
+
+
+def flops_of_a_step(shared: Shared) -> int:
+    """Floating-point operations of an image's forward and backward pass, products and convolutions counted."""
+    model, batch = replicas(shared, 1)[0].model.train(), next(shared.feed.epoch(0))
+    with FlopCounterMode(display=False) as counter:
+        model(batch.features)["logits"].sum().backward()
+    return counter.get_total_flops() // len(batch.targets)
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second of one large product of square matrices: what this device can do at best."""
+    side = 8192 if device.type == "cuda" else 2048
+    left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    seconds = [timed((left @ right for _ in range(5)), device) / 5 for _ in range(5)]
+    return 2 * side**3 / min(seconds)
 
 
 def synchronise(device: torch.device) -> None:
@@ -150,11 +173,14 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--amp", default="auto", choices=("auto", "off", "bf16"))
     found = measure(parser.parse_args(arguments))
-    print("| | images x trials a second | quartiles | share of bare | quartiles |\n|---|---|---|---|---|")
+    print("| | images x trials a second | quartiles | share of bare | quartiles | share of peak |")
+    print("|---|---|---|---|---|---|")
     for name, rate in found["images_per_second"].items():
         share = found["share_of_bare"].get(name)
         shares = f"{share['median']:.2f} | {share['low']:.2f} to {share['high']:.2f}" if share else " | "
-        print(f"| {name} | {rate['median']:.0f} | {rate['low']:.0f} to {rate['high']:.0f} | {shares} |")
+        peak = f"{found['share_of_peak'][name]['median']:.2f}" if name in found["share_of_peak"] else ""
+        print(f"| {name} | {rate['median']:.0f} | {rate['low']:.0f} to {rate['high']:.0f} | {shares} | {peak} |")
+    print(f"peak: {found['peak_tflops']} TFLOP a second, of one large matrix product in the same precision")
     print(f"written to {write('train', found)}")
     return found
 
