@@ -3,6 +3,7 @@ runs on the CPU as well, so that it is known to work before anyone has a GPU at 
 """
 
 import csv
+import functools
 import gc
 import math
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import nn
 from mllc import checkpoint, run
 from mllc.build import build_replica, share
 from mllc.config import compose as config
+from mllc.engine.launch import Graphed
 from mllc.errors import ModelError
 from mllc.evaluate import epoch_metrics
 from mllc.losses.best_constant import best_constant
@@ -230,6 +232,44 @@ def test_a_cohort_too_large_for_the_memory_of_the_gpu_is_halved(tmp_path):
     assert any("out of GPU memory with 4 trials at once: going on with 2" in note for note in screen.notes)
     assert [result.status for result in results] == ["done"] * 4, screen.notes
     assert results[0].test["map"] == pytest.approx(alone.test["map"], abs=1e-3)
+
+
+@pytest.mark.gpu
+def test_a_step_as_a_graph_draws_and_moves_what_it_does_without():
+    """Dropout from the seed of each step, weights that move in place, a smaller batch in between."""
+
+    def steps(launched):
+        weights = torch.linspace(-1, 1, 8, device="cuda").requires_grad_()
+
+        def step(features, lr, *, epoch):
+            losses = nn.functional.dropout(features * weights, 0.5).square().sum(1)
+            (slope,) = torch.autograd.grad(losses.sum(), weights)
+            with torch.no_grad():
+                weights.sub_(slope * lr)
+            return losses.detach()
+
+        launch, draw = launched(step), torch.Generator().manual_seed(0)
+        for number in range(12):
+            features = torch.rand(3 if number == 8 else 4, 8, generator=draw).cuda()
+            torch.manual_seed(number)
+            losses = launch(features, torch.tensor(0.01 * number).cuda(), epoch=0)
+        return weights.detach(), losses
+
+    graphed = functools.partial(Graphed, by_epoch=False)
+    for found, wanted in zip(steps(graphed), steps(lambda step: step), strict=True):
+        assert torch.equal(found, wanted)
+
+
+@pytest.mark.gpu
+def test_a_step_that_waits_for_the_gpu_is_no_graph(caplog):
+    def step(features, *, epoch):
+        return features * features.sum().item()
+
+    launch = Graphed(step, by_epoch=False)
+    for number in range(6):
+        assert launch(torch.full((2,), float(number), device="cuda"), epoch=0).tolist() == [2 * number**2] * 2
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "synchronizing CUDA operation" in line
 
 
 def _free():
