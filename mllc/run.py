@@ -12,6 +12,7 @@ from mllc import checkpoint
 from mllc.build import Config, Shared, build_replica
 from mllc.config.compose import build, flat, identity
 from mllc.device import available_bytes
+from mllc.engine.arrange import remarks
 from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
@@ -211,8 +212,11 @@ def _train(
     screen.cohort([r.name for r in replicas], conf["epochs"], repeat_of(conf))
     for replica in replicas:
         replica.pruned = _pruned(replica, trials[replica][0], prune)
+    engine = conf["engine"]
+    for remark in remarks(replicas, shared.feed, engine):
+        screen.note_once(remark)
     with Writer() as writer:
-        for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics):
+        for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics, engine=engine):
             match event:
                 case Step(epoch, step, steps):
                     screen.step(epoch + 1, step, steps)

@@ -12,7 +12,7 @@ from torch import Tensor
 from mllc import seeding
 from mllc.engine.arrange import arrange
 from mllc.engine.sequential import forward
-from mllc.engine.unit import Moment
+from mllc.engine.unit import Moment, Unit
 from mllc.feed import Feed
 from mllc.losses.objective import Objective
 from mllc.models.model import Model
@@ -37,20 +37,23 @@ class EpochEnd(NamedTuple):
 Measure = Callable[[Predictions], dict[str, Any]]
 
 
-def train(replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Measure) -> Iterator[Step | EpochEnd]:
+def train(
+    replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Measure, engine: str = "auto"
+) -> Iterator[Step | EpochEnd]:
     """Trains each replica from the epoch it has reached up to `epochs`, yielding as it goes.
 
     The loop never waits for the device inside an epoch (the scaler of float16 apart). A replica whose loss or scores
     are not finite ends as diverged, one that raises as failed; the others go on. Every random number a replica sees
     depends on (data set, seed, epoch, step), so a trial alone, in a cohort, or resumed after a kill takes the same
-    steps.
+    steps; in a stack (`engine`, see mllc.engine.arrange) up to rounding.
     """
     steps = feed.steps
+    units: list[Unit] = []
     for epoch in range(min((r.epoch for r in replicas), default=epochs), epochs):
         active = [r for r in replicas if r.epoch == epoch and not (r.diverged or r.failure or r.pruned)]
         if not active:
             continue
-        units = arrange(active, feed)
+        units = arrange(active, feed, engine, units)
         active = [replica for unit in units for replica in unit.replicas]
         ends = list(itertools.accumulate(len(unit.replicas) for unit in units))
         parts = [slice(end - len(unit.replicas), end) for unit, end in zip(units, ends, strict=True)]

@@ -23,6 +23,7 @@ ALLOWED = {
     "device": "text",
     "amp": "auto|off|bf16|fp16",
     "channels_last": "bool",
+    "engine": "auto|sequential|stacked",
     "clip": "number > 0|null",
     "monitor": "|".join(MONITORS),
     "head.kind": "linear|mlp",

@@ -15,8 +15,8 @@ from mllc.errors import ConfigError
 
 __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 
-NOT_IN_IDENTITY = ("device", "out", "cache", "tracker")
-"""Top-level keys that say where a run happens and who is told of it, not what it is."""
+NOT_IN_IDENTITY = ("device", "engine", "out", "cache", "tracker")
+"""Top-level keys that say where and how a run happens and who is told of it, not what it is."""
 
 NOT_IN_A_DATA_SET = ("cache", "download")
 """Settings of a data set that say how it is held or got, not what it is."""
