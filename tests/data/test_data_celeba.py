@@ -122,7 +122,7 @@ def test_without_a_partition_all_images_are_train(folder):
 def test_a_wrong_count_of_whole_rows_is_told(folder):
     (folder / "list_attr_celeba.txt").write_text(ATTRIBUTES.replace("5\n", "202599\n", 1))
     assert read(folder).notes == (
-        "list_attr_celeba.txt: its first line announces 202599 images, but 5 are there, each of them whole",
+        "list_attr_celeba.txt: its first line announces 202599 images, but 5 whole rows follow",
     )
 
 
@@ -142,6 +142,9 @@ def test_images_of_a_person_are_a_group(folder):
     (folder / "identity_CelebA.txt").write_text("000001.jpg 1\n")
     with pytest.raises(DataError, match=r"list_attr_celeba\.txt, line 4: '000002\.jpg' is not in identity_CelebA\.txt"):
         read(folder, group="identity")
+    (folder / "identity_CelebA.txt").write_text("000001.jpg 1\n000001.jpg 2\n")
+    with pytest.raises(DataError, match=r"identity_CelebA\.txt, line 2: '000001\.jpg' is of 1 in an earlier line"):
+        read(folder, group="identity")
     (folder / "identity_CelebA.txt").write_text("000001.jpg 1\n2\n")
     with pytest.raises(DataError, match=r"identity_CelebA\.txt, line 2: an image and the number of its person"):
         read(folder, group="identity")
@@ -154,6 +157,7 @@ CUT = "an image and 2 values, but 3 are expected, one an attribute; is it cut of
     ("content", "reason"),
     [
         ("", r"list_attr_celeba\.txt: the file is empty"),
+        (ATTRIBUTES.replace("5", "9" * 5000, 1), "line 1: the number of rows is expected there"),
         ("5\n", "line 2: a header is expected there; is the file cut off"),
         ("5\nBald Young\n", r"list_attr_celeba\.txt: it lists no images"),
         (
@@ -171,7 +175,7 @@ CUT = "an image and 2 values, but 3 are expected, one an attribute; is it cut of
         (ATTRIBUTES.replace("000002.jpg", "000001.jpg"), r"line 4: '000001\.jpg' occurs already in .*, line 3"),
         (ATTRIBUTES.replace("000002.jpg", "000009.jpg"), r"line 4: '000009\.jpg' is not in .*list_eval_partition\.txt"),
         (ATTRIBUTES.replace("000002.jpg", "../../000002.jpg"), r"line 4: .* leads out of dataset\.root="),
-        (ATTRIBUTES.replace("Young", "Bald"), "an attribute is named twice in the header"),
+        (ATTRIBUTES.replace("Young", "Bald"), r"list_attr_celeba\.txt, line 2: named more than once: 'Bald'"),
     ],
 )
 def test_attribute_lists_that_cannot_be_understood(folder, content, reason):

@@ -162,13 +162,13 @@ def test_wrong_counts_of_whole_rows_are_told(folder):
     (folder / "Anno" / "list_attr_cloth.txt").write_text(NAMES.replace("3\n", "1000\n", 1))
     (folder / "Anno" / "list_attr_img.txt").write_text(VALUES.replace("5\n", "289222\n", 1))
     (folder / "Eval" / "list_eval_partition.txt").write_text(PARTITION.replace("5\n", "7\n", 1) + "img/a.jpg train\n")
-    told = [note.split(", each of them whole")[0] for note in read(folder).notes]
-    assert told[:4] == [
-        "list_eval_partition.txt: its first line announces 7 images, but 6 are there",
-        "list_attr_cloth.txt: its first line announces 1000 attributes, but 3 are there",
-        "list_attr_img.txt: its first line announces 289222 images, but 5 are there",
+    told = read(folder).notes
+    assert told[:4] == (
+        "list_eval_partition.txt: its first line announces 7 images, but 6 whole rows follow",
+        "list_attr_cloth.txt: its first line announces 1000 attributes, but 3 whole rows follow",
+        "list_attr_img.txt: its first line announces 289222 images, but 5 whole rows follow",
         "list_eval_partition.txt: 1 image without attributes left out",
-    ]
+    )
 
 
 NAMES_AT, VALUES_AT, PARTITION_AT = "Anno/list_attr_cloth.txt", "Anno/list_attr_img.txt", "Eval/list_eval_partition.txt"
@@ -183,6 +183,7 @@ NAMES_AT, VALUES_AT, PARTITION_AT = "Anno/list_attr_cloth.txt", "Anno/list_attr_
         (NAMES_AT, NAMES.replace("a-line     ", ""), "line 3: a name and the number of its type are expected|cut off"),
         (NAMES_AT, NAMES.replace("lace", "a-line"), "line 5: the attribute 'a-line' occurs already"),
         (NAMES_AT, NAMES.replace("lace    2\n", ""), "line 3: an image and 3 values, but 2 are expected"),
+        (NAMES_AT, NAMES.replace("lace    2", "lace    \u00b2"), "line 5: a name and the number of its type"),
         (VALUES_AT, "", "the file is empty"),
         (VALUES_AT, VALUES.removeprefix("5\n"), "line 1: the number of rows is expected there"),
         (VALUES_AT, "5\nimage_name attribute_labels\n", "it lists no images"),

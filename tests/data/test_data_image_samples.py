@@ -52,7 +52,7 @@ def test_a_folder_with_its_folders_in_order(folder, caplog):
         ids, inputs = read(folder / "new")
     assert ids == ["a.jpg", "b.png", "sub/deep/c d.PNG", "sub/é.png"]
     assert torch.equal(inputs, torch.stack([decode((folder / "new" / name).read_bytes(), 4) for name in ids]))
-    assert "2 files left out that are not images by their names" in caplog.text
+    assert "2 files left out: not images by their names" in caplog.text
 
 
 def test_a_list_starts_from_the_root_else_from_its_own_folder(folder):

@@ -122,7 +122,7 @@ def test_other_classes_and_other_files(tmp_path):
     data = read(tmp_path, train="train")
     assert data.label_names == ("cat", "zebra & co", "ünicorn")
     assert data.train.ids == ("JPEGImages/my image.jpg", "JPEGImages/b.png")
-    assert data.notes == ("other classes than VOC's twenty: the 3 that occur in the splits are the labels",)
+    assert data.notes == ("other classes than VOC's twenty: the labels are those that occur in the splits, 3",)
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY x "xx"><!ENTITY y "&x;&x;">]><annotation><filename>&y;</filename></annotation>'
@@ -173,7 +173,7 @@ def test_an_annotation_of_no_sensible_size_is_refused(folder, monkeypatch):
         ("a  1\nb -1\n", r"line 1: there is no annotation .*; it looks like a list of one class: type another"),
         ("../../../../x\n", r"line 1: .* leads out of"),
         ("x" * 300 + "\n", r"line 1: there is no annotation"),
-        ("\0\n", r"line 1: there is no annotation"),
+        ("\0\n", r"trainval\.txt, line 1: bytes of zero: no text"),
     ],
 )
 def test_lists_that_are_refused(folder, text, message):

@@ -116,8 +116,8 @@ def test_roboflow_s_paths_are_meant_from_the_root(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"0 {BOX}\n3 {BOX}\n", r"labels/train/a\.txt, line 2: class 3, but the 3 names end at 2"),
-        (f"{'9' * 5000} {BOX}\n", r"a\.txt, line 1: class 9+, but the 3 names end at 2"),
+        (f"0 {BOX}\n3 {BOX}\n", r"labels/train/a\.txt, line 2: class 3, but the classes are numbered 0 to 2"),
+        (f"{'9' * 5000} {BOX}\n", r"a\.txt, line 1: class 9+, but the classes are numbered 0 to 2"),
         (f"-1 {BOX}\n", r"line 1: the class is '-1'; a whole number is expected"),
         (f"1.5 {BOX}\n", r"line 1: the class is '1\.5'; a whole number is expected"),
         (f"no {BOX}\n", r"line 1: the class is 'no'; a whole number is expected"),
@@ -169,7 +169,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("train: ../../..\nnames: [a, b, c]\n", r"dataset\.train=\.\./\.\./\.\.: leads out of dataset\.root"),
         ("[" * 2000, "not YAML"),
         ("a: \x00", "not YAML: unacceptable character"),
-        ("train: images/train\nnames: [a]\n", r"labels/train/a\.txt, line 1: class 2, but the 1 name end at 0"),
+        (
+            "train: images/train\nnames: [a]\n",
+            r"a\.txt, line 1: class 2, but the classes are numbered 0 to 0",
+        ),
         ("train: [images/train, images/train/sub]\nnames: [a, b, c]\n", r"'images/train/sub/c\.png' occurs already in"),
     ],
 )
@@ -188,7 +191,7 @@ def test_a_description_of_another_encoding(folder):
     with pytest.raises(DataError, match=r"data\.yaml: not YAML"):
         read(folder)
     (folder / "classes.txt").write_bytes("a\nb\n".encode("utf-16"))
-    with pytest.raises(DataError, match=r"classes\.txt, line 1: bytes of zero: no text; save it as UTF-8"):
+    with pytest.raises(DataError, match=r"classes\.txt, line 1: bytes of zero: no text; if the file is UTF-16"):
         read(folder, data=str(folder / "classes.txt"))
     (folder / "classes.txt").write_text("\n")
     with pytest.raises(DataError, match=r"classes\.txt: it names no class; the name of a class a line is expected"):
@@ -203,7 +206,7 @@ def test_a_description_of_another_encoding(folder):
         ("../x.png\n", r"list\.txt, line 1: '\.\./x\.png' leads out of dataset\.root"),
         ("/etc/passwd\n", r"list\.txt, line 1: .*etc/passwd' leads out of dataset\.root"),
         ("images/train/a.png\ngone.png\n", r"list\.txt, line 2: gone\.png: there is no such file"),
-        ("a\0b.png\n", r"list\.txt, line 1: the line holds bytes of zero"),
+        ("a\0b.png\n", r"list\.txt, line 1: bytes of zero: no text"),
         (f"images/train/a.png\n{'x' * 300}.png\n", r"x\.txt: cannot be read: File name too long"),
     ],
 )
