@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from formats import image
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mllc.data.decode import decode
@@ -160,7 +160,7 @@ def test_what_names_images(folder):
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="/\\\x85"), max_size=8)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(names=st.lists(NAMES.map(lambda name: f"x{name.strip()}.png"), min_size=1, max_size=5, unique=True))
 def test_any_names_are_read_back(tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("names")

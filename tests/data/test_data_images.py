@@ -335,8 +335,6 @@ def test_other_refusals(folder):
         DataError, match=r"label_column=image is the column of the images as well; .*other columns: labels"
     ):
         read(folder, label_column="image")
-    with pytest.raises(DataError, match=r"dataset.root=nowhere: there is no such folder"):
-        read(folder, root="nowhere")
     with pytest.raises(DataError, match=r"dataset.test=nowhere.csv: there is no such file"):
         read(folder, test="nowhere.csv")
     with pytest.raises(DataError, match="line 1: there is no column 'image' in the header"):
