@@ -14,7 +14,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
-from mllc.data.augment import is_random
+from mllc.data.augment import check_augmentation, is_random
 from mllc.data.splits import split_fingerprint
 from mllc.data.statistics import label_statistics
 from mllc.device import pick_device
@@ -122,6 +122,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         )
         data = replace(data, notes=(*data.notes, note))
     augment, kept = dataset.get("augment") or {}, None
+    check_augmentation(augment, data.input_shape)
     if front.is_frozen and is_random(augment):
         off = " ".join(f"dataset.augment.{key}=0" for key, value in augment.items() if is_random({key: value}))
         note = (

@@ -1,4 +1,4 @@
-"""What every test gets: one torch thread, no deadline, its own cache folder, no gpu tests without a GPU; the command."""
+"""What every test gets: one torch thread, no deadline, a cache of its own, no gpu tests without a GPU; the command."""
 
 import sys
 
