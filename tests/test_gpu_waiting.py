@@ -130,7 +130,8 @@ def _fake_feed(device, **options):
     data = Dataset("images", tuple("abcde"), (3, 8, 8), split, split, split, "")
     stages = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).eval().requires_grad_(False)
     front = Front(stages, options.pop("mean", ()), options.pop("std", ()))
-    feed = Feed("fake", data, 0, 4, front.to(device), device, {"flip": 0.5, "crop": 1}, **options)
+    augment = {"flip": 0.5, "crop": 1, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
+    feed = Feed("fake", data, 0, 4, front.to(device), device, augment, **options)
     feed.truth("train")  # opening may wait, an epoch may not
     return feed
 
