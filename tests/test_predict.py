@@ -230,6 +230,7 @@ def test_odd_names_come_back(format, every):
         ([".", "sheets"], "holds 4 runs; type one of them: "),
         (["sheets", "sheets"], "no run in "),
         (["zlpr", "nothing"], "INPUT nothing: there is no such file or folder"),
+        (["zlpr", "x" * 300], "x: there is no such file or folder"),
         (["zlpr", "zlpr"], "there is no image in the folder"),
         (["zlpr", "sheets", "--format", "xml"], "--format xml: type csv or jsonl"),
         (["zlpr", "sheets", "--threshold", "best"], "--threshold best: type own, global or per-label"),

@@ -79,6 +79,8 @@ def require_column(table: Table, column: str, setting: str, hint: str = "") -> N
         return
     close = difflib.get_close_matches(column, table.columns, n=1)
     advice = f"; did you mean {setting}={close[0]}?" if close else f"; type {setting}=NAME{hint}"
+    if close and close[0] != close[0].strip():
+        advice = f"; take out the blanks around {close[0]!r} there"
     header = ",".join(table.columns)
     if "\0" in header:
         advice = "; it is no text; if it is UTF-16, save it as UTF-8"

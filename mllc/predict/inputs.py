@@ -1,6 +1,7 @@
 """The samples of a file that the user names, as the reader of a run's data set reads them, in batches."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def samples(
     raises    ConfigError for a reader that cannot do that; DataError for what it cannot read, and for no samples
     """
     read = _reader(dataset, allow)
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"INPUT {path}: there is no such file or folder")
     empty = True
     for chunk in read(path, dataset, encoding):

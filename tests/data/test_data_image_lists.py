@@ -297,6 +297,9 @@ def test_latin_1_is_read_and_noted(folder):
         ("image,sun\na.png,1\n", {}, "no column 'labels' .*a column of 0 and 1, dataset.label_columns=rest"),
         ("image,labels\na.png,No|sun\n", {"empty_label": "No"}, "line 2: 'No' stands beside 'sun'"),
         ("image,labels\na.png,s\0un\n", {}, "line 2: bytes of zero"),
+        ("image,labels\na.png,1|0\nb.png,0|0\n", {"vocabulary": None}, r"line 3: '0\|0' seems to be a 0 or 1 for each"),
+        ('image,labels\na.png,"[0, 1, 0]"\n', {"vocabulary": None}, "a 0 or 1 for each.* dataset.labels_as=list"),
+        ("image, labels\na.png,sun\n", {}, "no column 'labels' .* take out the blanks around ' labels' there"),
     ],
 )
 def test_lists_that_are_refused(folder, text, given, message):
