@@ -23,7 +23,7 @@ from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.layouts import DEEPFASHION_ANNOTATIONS, DEEPFASHION_NAMES, DEEPFASHION_VALUES
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Samples
-from mllc.wording import listed
+from mllc.wording import counted, listed
 
 PARTITION = ("Eval/list_eval_partition.txt", "list_eval_partition.txt")
 IMAGES = (".", "Img", "High-res")
@@ -177,12 +177,13 @@ def _zero_notes(listing: Listing, zeros: int, falses: int, mask: bool, num_label
     """What was made of the zeros; DataError where 0 seems to be the list's word for false."""
     if not zeros:
         return []
-    share = f"{zeros} values ({zeros / (listing.found * num_labels):.2%})"
+    share = zeros / (listing.found * num_labels)
+    told = f"{listing.file.name}: {counted(zeros, 'value')} of 0, unknown ({share:.2%})"
     if not mask:
-        return [f"{share} of {listing.file.name} are 0, unknown, and count as false"]
+        return [f"{told}, taken as false"]
     if not falses:
         raise DataError(
             f"{listing.file}: no value is -1, so that 0 seems to mean false here, not unknown; if so, type "
             "dataset.unknown=false"
         )
-    return [f"{share} of {listing.file.name} are 0, unknown, and left out; dataset.unknown=false makes them false"]
+    return [f"{told}, left out; for false type dataset.unknown=false"]

@@ -58,7 +58,7 @@ def test_attributes_splits_and_unknown_values(folder):
     assert data.test.mask is not None
     assert (data.test.targets.tolist(), data.test.mask.tolist()) == ([[0, 0, 1]], [[False, False, True]])
     assert data.notes == (
-        "3 values (20.00%) of list_attr_img.txt are 0, unknown, and left out; dataset.unknown=false makes them false",
+        "list_attr_img.txt: 3 values of 0, unknown (20.00%), left out; for false type dataset.unknown=false",
     )
 
 
@@ -67,7 +67,7 @@ def test_unknown_values_as_false(folder):
     assert data.test is not None
     assert (data.train.mask, data.test.mask) == (None, None)
     assert data.test.targets.tolist() == [[0, 0, 1]]
-    assert data.notes == ("3 values (20.00%) of list_attr_img.txt are 0, unknown, and count as false",)
+    assert data.notes == ("list_attr_img.txt: 3 values of 0, unknown (20.00%), taken as false",)
     typed = compose(["dataset=deepfashion", f"dataset.root={folder}", "dataset.unknown=false"])
     assert typed["dataset"]["unknown"] is False
     for wrong in (True, "negative"):
