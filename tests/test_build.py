@@ -1,13 +1,16 @@
 """What a replica starts from, and what the options of a run do to its data."""
 
+import pytest
 import torch
 from PIL import Image
 from torchvision import models
 
+from mllc import build
 from mllc.build import build_replica, share
 from mllc.config.compose import compose, expand
+from mllc.errors import MllcError
 from mllc.plan import cohorts
-from mllc.preflight import check
+from mllc.preflight import check, validate
 
 SHEET = ("dataset.samples=240", "dataset.test_samples=80", "dataset.grid=3", "device=cpu")
 
@@ -98,3 +101,29 @@ def test_a_reader_is_given_the_size_that_suits_the_backbone(tmp_path):
         conf = compose([*given, *overrides])
         assert share(conf).data.input_shape == (3, size, size)
         assert f"of {size} x {size} pixels" in next(check([conf]))
+
+
+IMAGES = ("dataset=images", "dataset.root=.", "dataset.train=l.csv", "dataset.test=l.csv", "device=cpu")
+VECTORS = ("dataset=arff", "dataset.train=t.arff", "dataset.num_labels=2", "device=cpu")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ((*IMAGES, "backbone.weights=nowhere.pth"), "backbone.weights=nowhere.pth cannot be read"),
+        ((*IMAGES, "backbone.freeze=10"), "backbone.freeze=10: this backbone has 9 layers with weights"),
+        ((*IMAGES, "dataset.size=31"), "at least 32 x 32 pixels, and these have 31 x 31"),
+        ((*IMAGES, "backbone=torchvision", "backbone.name=resnet180"), "is no classification model of torchvision"),
+        ((*IMAGES, "amp=fp16"), "amp=fp16 wants a CUDA device"),
+        ((*VECTORS, "backbone.freeze=hidden9"), "backbone.freeze=hidden9: .* did you mean 'hidden1'"),
+        ((*VECTORS, "device=abacus"), "device=abacus: type auto"),
+    ],
+)
+def test_settings_are_refused_before_data_is_read(monkeypatch, overrides, message):
+    monkeypatch.setattr(build, "read_source", lambda *given: pytest.fail("the data was read first"))
+    conf = compose(overrides)
+    with pytest.raises(MllcError, match=message):
+        share(conf)
+    fine = compose(IMAGES)
+    with pytest.raises(MllcError, match=message):
+        validate([fine, conf], ())

@@ -67,7 +67,7 @@ def test_the_host_never_waits_inside_an_epoch(device, backbone, amp):
     """For every loss and every optimizer; the first epoch opens the data, and may wait."""
     if device == "cpu" and (backbone, amp) != ("patch", "off"):
         pytest.skip("one case is enough on a CPU")
-    freeze = ("backbone.freeze=2",) if backbone == "resnet18" else ()
+    freeze = ("dataset.grid=4", "backbone.freeze=2") if backbone == "resnet18" else ()
     common = (f"backbone={backbone}", *freeze, f"device={device}", f"amp={amp}", "dataset.augment.flip=0.5")
     kinds = (f"loss={','.join(LOSSES)}", f"optimizer={','.join(OPTIMIZERS)}")
     augment = dict.fromkeys(("brightness", "contrast", "saturation", "hue", "mixup"), 0.2)
