@@ -50,8 +50,8 @@ def test_labels_that_are_always_true_are_said_and_get_finite_weights(tmp_path):
     conf = compose(["dataset=arff", f"dataset.train={tmp_path}/a.arff", "dataset.num_labels=-3", "loss=weighted_bce"])
     shared = share(conf)
     assert [note for note in shared.data.notes if "true in training" in note] == [
-        "1 of 3 labels are never true in training: 'never'",
-        "1 of 3 labels are always true in training: 'always'",
+        "1 of 3 labels is never true in training: 'never'",
+        "1 of 3 labels is always true in training: 'always'",
     ]
     weight = build_replica(conf, "", shared).objective.values(
         {"logits": torch.zeros(1, 3)}, torch.tensor([[1.0, 1.0, 1.0]])
