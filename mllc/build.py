@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import torch
 from torch.amp.grad_scaler import GradScaler
 
+from mllc.config.catalogue import GROUPS
 from mllc.config.compose import IDENTIFYING
 from mllc.config.targets import build, target
-from mllc.data.augment import is_random
+from mllc.data.augment import check_augmentation, is_random
 from mllc.data.splits import split_fingerprint
 from mllc.data.statistics import label_statistics
 from mllc.device import pick_device
@@ -26,9 +28,10 @@ from mllc.losses.best_constant import best_constant
 from mllc.losses.objective import Objective
 from mllc.metrics.ranking import chance_average_precision
 from mllc.models.backbone import Backbone
+from mllc.models.front import Front
 from mllc.models.weights import weights_fingerprint
 from mllc.network import build_backbone, build_loss, build_model, front_settings, is_known, starts_random
-from mllc.open_data import divided, read_source
+from mllc.open_data import divided, read_source, sized
 from mllc.replica import Replica
 from mllc.result import Metrics
 from mllc.types import Dataset, LabelStatistics
@@ -103,8 +106,28 @@ class Shared:
         return self._constants[key]
 
 
+def check_first(conf: Config, allow: Sequence[str] = ()) -> tuple[tuple[int, ...], tuple[Front, Backbone]] | None:
+    """Refuses what can be refused before data is read, which may take minutes: a device, names, weights, frozen layers.
+
+    Returns the shape of the samples and the backbone that is built for it, where the settings tell the shape. Of the
+    length of vectors they do not: what is built for another one is of use for its refusals alone.
+    """
+    device = pick_device(conf["device"])
+    for group in GROUPS:
+        target(conf[group], allow=allow)
+    for group in ("optimizer", "schedule"):
+        build(conf[group], allow=allow)
+    dataset = sized(conf["dataset"], conf["backbone"])
+    kind, size = str((dataset.get("traits") or {}).get("kind")), dataset.get("size")
+    shape = {"images": (3, size, size), "features": (1,)}.get(kind)
+    if not is_known(conf["backbone"]) or shape is None or not all(isinstance(side, int) for side in shape):
+        return None
+    return shape, build_backbone(conf, shape, device, allow)
+
+
 def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
     """Reads and splits the data, builds the backbone and freezes its front; nothing here depends on the loss."""
+    expected = check_first(conf, allow)
     device = pick_device(conf["device"])
     dataset, seed = conf["dataset"], conf["seed"]
     name = dataset["name"]
@@ -114,7 +137,8 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         raise DataError(f"dataset={name}: too few training samples are left ({len(data.train)}); at least 2 are needed")
     statistics = label_statistics(data.train)
     _require_true_labels(data, statistics, conf["monitor"])
-    front, backbone = build_backbone(conf, data.input_shape, device, allow)
+    built = expected[1] if expected is not None and expected[0] == data.input_shape else None
+    front, backbone = built or build_backbone(conf, data.input_shape, device, allow)
     if any(True for _ in front.parameters()) and starts_random(conf["backbone"]):
         note = (
             f"backbone={conf['backbone']['name']} backbone.freeze={conf['backbone']['freeze']}: the frozen layers keep "
@@ -122,6 +146,7 @@ def share(conf: Config, allow: tuple[str, ...] = ()) -> Shared:
         )
         data = replace(data, notes=(*data.notes, note))
     augment, kept = dataset.get("augment") or {}, None
+    check_augmentation(augment, data.input_shape)
     if front.is_frozen and is_random(augment):
         off = " ".join(f"dataset.augment.{key}=0" for key, value in augment.items() if is_random({key: value}))
         note = (

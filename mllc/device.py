@@ -8,8 +8,11 @@ import torch
 from mllc.errors import ConfigError, ModelError
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`; ModelError if it is not there."""
+def pick_device(name: str, option: str = "device=") -> torch.device:
+    """`auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`; ModelError if it is not there.
+
+    option  what is typed in front of the name (`--device `), for messages
+    """
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda", 0) if found else torch.device("cpu")
@@ -18,11 +21,11 @@ def pick_device(name: str) -> torch.device:
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        raise ModelError(f"device={name}: type auto, cpu, cuda or cuda:N")
+        raise ModelError(f"{option}{name}: type auto, cpu, cuda or cuda:N")
     index = device.index or 0
     if device.type == "cuda" and index >= found:
         there = f"{found} CUDA devices, cuda:0 to cuda:{found - 1}" if found else "no CUDA device"
-        raise ModelError(f"device={name}: this machine has {there}; type device=cpu or device=auto")
+        raise ModelError(f"{option}{name}: this machine has {there}; type {option}cpu or {option}auto")
     if device.type == "cuda":
         torch.cuda.set_device(index)
         return torch.device("cuda", index)

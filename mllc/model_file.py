@@ -1,12 +1,13 @@
 """ModelFile: what a run leaves in model.json, so that its weights can be applied where its data no longer is."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mllc import records
 
-FORMAT = 1
+FORMAT = 2
 """Version of model.json; no part of a run's id, for it changes nothing that a run computes."""
 
 
@@ -25,6 +26,7 @@ class ModelFile:
     label_thresholds  one a label, likewise, shrunk towards it
     digests           SHA-256 of each weights file in the folder, by its name
     mllc, torch       versions that the run was made with
+    digest            SHA-256 of all the other fields, once it is written
     """
 
     run_id: str
@@ -43,14 +45,19 @@ class ModelFile:
     mllc: str
     torch: str
     format: int = FORMAT
+    digest: str = ""
 
     def to_json(self) -> str:
         """Strict JSON; ValueError for a number that is not finite."""
-        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
+        return json.dumps(asdict(self) | {"digest": self._digest()}, indent=1, allow_nan=False) + "\n"
+
+    def _digest(self) -> str:
+        content = json.dumps(asdict(self) | {"digest": ""})
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str) -> "ModelFile":
-        """The inverse of `to_json`; ValueError for anything that is not a model file of this format."""
+        """The inverse of `to_json`; ValueError for anything else, and for what was changed afterwards."""
         values = records.read(text, cls, FORMAT)
         missing = [one.name for one in fields(cls) if one.name not in values]
         if missing:
@@ -65,4 +72,6 @@ class ModelFile:
                 raise ValueError(f"{name} has {number} entries for {len(found.label_names)} labels")
         if found.kind not in ("features", "images"):
             raise ValueError(f"kind is {found.kind!r}, but features or images is expected")
+        if found.digest != found._digest():
+            raise ValueError("it has been changed since the run wrote it")
         return found

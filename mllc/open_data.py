@@ -32,7 +32,7 @@ def open_data(conf: Config, allow: tuple[str, ...] = ()) -> Dataset:
 
 def read_source(conf: Config, allow: tuple[str, ...] = ()) -> Dataset:
     """The data set that a config names, as it was read."""
-    dataset = _sized(conf["dataset"], conf["backbone"])
+    dataset = sized(conf["dataset"], conf["backbone"])
     return _read(json.dumps(dataset, sort_keys=True), conf["cache"], conf["split"]["group"], allow)
 
 
@@ -68,7 +68,7 @@ def _at(parts: Sequence[Rows], places: Tensor) -> Rows:
     raise AssertionError("places in more than one part")
 
 
-def _sized(dataset: Config, backbone: Config) -> Config:
+def sized(dataset: Config, backbone: Config) -> Config:
     """A data set's settings with the size of its images as a number, which a reader is always given."""
     if dataset.get("size") != "auto":
         return dataset

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from mllc.build import Config, Shared, build_replica, objective_of, share
+from mllc.build import Config, Shared, build_replica, check_first, objective_of, share
 from mllc.config.compose import build
 from mllc.engine.sequential import forward, train_step
 from mllc.errors import ConfigError
@@ -28,6 +28,8 @@ def validate(configs: Sequence[Config], allow: Sequence[str]) -> None:
         kind = {key: conf[key] for key in ("dataset", "backbone", "split", "device", "amp", "monitor")}
         kind["split"] = conf["split"] | {"fold": None}
         kinds.setdefault(json.dumps(kind, sort_keys=True), []).append(conf)
+    for group in kinds.values() if len(kinds) > 1 else ():
+        check_first(group[0], allow)
     for group in reversed(kinds.values()) if len(kinds) > 1 else ():  # the first one last: its data set stays loaded
         shared, _ = share_or_say_why(group[0], allow)
         for conf in group:
@@ -55,10 +57,10 @@ def free_gpu() -> None:
 def check(configs: Sequence[Config], *, allow: Sequence[str] = ()) -> Iterator[str]:
     """Builds everything and runs one batch of each trial through step and rule; writes nothing; yields lines."""
     for group in cohorts(configs):
+        build(group[0]["tracker"], allow=allow)
         shared, full = share_or_say_why(group[0], allow)
         if full:
             raise ConfigError(full)
-        build(group[0]["tracker"], allow=allow)
         shared.feed.keep_bytes = 0
         sizes = ", ".join(f"{len(shared.data.split(name))} {name}" for name in ("train", "val", "test"))
         labels = counted(len(shared.data.label_names), "label")

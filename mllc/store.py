@@ -104,10 +104,11 @@ class RunFolder(Folder):
     def config(self) -> dict[str, Any]:
         """The config the run was made with."""
         try:
-            return yaml.safe_load((self.path / "config.yaml").read_text())
-        except (OSError, yaml.YAMLError) as error:
+            return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
-            raise StoreError(f"{self.path}/config.yaml cannot be read: {said}") from None
+            again = f"make the run again: {self.command()} --force"
+            raise StoreError(f"{self.path}/config.yaml cannot be read ({said}); {again}") from None
 
     def save_model(self, model: ModelFile) -> None:
         """Writes model.json."""

@@ -11,6 +11,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def are(number: int) -> str:
+    """The verb of so many: is or are."""
+    return "is" if number == 1 else "are"
+
+
 def listed(names: Sequence[str], limit: int = 5, quote: Callable[[str], str] = repr) -> str:
     """Names for a message: the first few, and how many more.
 

@@ -1,11 +1,15 @@
-"""What every test gets: one torch thread, a cache folder of its own, no gpu tests without a GPU; the command."""
+"""What every test gets: one torch thread, no deadline, a cache of its own, no gpu tests without a GPU; the command."""
 
 import sys
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 torch.set_num_threads(1)
+# examples may share a folder, and may be slow where others use the machine
+settings.register_profile("mllc", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("mllc")
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,16 @@
 """What a replica starts from, and what the options of a run do to its data."""
 
+import pytest
 import torch
 from PIL import Image
 from torchvision import models
 
+from mllc import build
 from mllc.build import build_replica, share
 from mllc.config.compose import compose, expand
+from mllc.errors import MllcError
 from mllc.plan import cohorts
-from mllc.preflight import check
+from mllc.preflight import check, validate
 
 SHEET = ("dataset.samples=240", "dataset.test_samples=80", "dataset.grid=3", "device=cpu")
 
@@ -47,8 +50,8 @@ def test_labels_that_are_always_true_are_said_and_get_finite_weights(tmp_path):
     conf = compose(["dataset=arff", f"dataset.train={tmp_path}/a.arff", "dataset.num_labels=-3", "loss=weighted_bce"])
     shared = share(conf)
     assert [note for note in shared.data.notes if "true in training" in note] == [
-        "1 of 3 labels are never true in training: 'never'",
-        "1 of 3 labels are always true in training: 'always'",
+        "1 of 3 labels is never true in training: 'never'",
+        "1 of 3 labels is always true in training: 'always'",
     ]
     weight = build_replica(conf, "", shared).objective.values(
         {"logits": torch.zeros(1, 3)}, torch.tensor([[1.0, 1.0, 1.0]])
@@ -98,3 +101,29 @@ def test_a_reader_is_given_the_size_that_suits_the_backbone(tmp_path):
         conf = compose([*given, *overrides])
         assert share(conf).data.input_shape == (3, size, size)
         assert f"of {size} x {size} pixels" in next(check([conf]))
+
+
+IMAGES = ("dataset=images", "dataset.root=.", "dataset.train=l.csv", "dataset.test=l.csv", "device=cpu")
+VECTORS = ("dataset=arff", "dataset.train=t.arff", "dataset.num_labels=2", "device=cpu")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ((*IMAGES, "backbone.weights=nowhere.pth"), "backbone.weights=nowhere.pth cannot be read"),
+        ((*IMAGES, "backbone.freeze=10"), "backbone.freeze=10: this backbone has 9 layers with weights"),
+        ((*IMAGES, "dataset.size=31"), "at least 32 x 32 pixels, and these have 31 x 31"),
+        ((*IMAGES, "backbone=torchvision", "backbone.name=resnet180"), "is no classification model of torchvision"),
+        ((*IMAGES, "amp=fp16"), "amp=fp16 wants a CUDA device"),
+        ((*VECTORS, "backbone.freeze=hidden9"), "backbone.freeze=hidden9: .* did you mean 'hidden1'"),
+        ((*VECTORS, "device=abacus"), "device=abacus: type auto"),
+    ],
+)
+def test_settings_are_refused_before_data_is_read(monkeypatch, overrides, message):
+    monkeypatch.setattr(build, "read_source", lambda *given: pytest.fail("the data was read first"))
+    conf = compose(overrides)
+    with pytest.raises(MllcError, match=message):
+        share(conf)
+    fine = compose(IMAGES)
+    with pytest.raises(MllcError, match=message):
+        validate([fine, conf], ())

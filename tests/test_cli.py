@@ -258,3 +258,19 @@ def test_a_closed_stdout():
     command = f"{sys.executable} -m mllc list losses >&-"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "n" * 300, "x"],
+        ["export", "n" * 300, "--format", "onnx", "--out", "x.onnx"],
+        ["export", ".", "--format", "onnx", "--out", "n" * 300],
+        ["report", "n" * 300],
+    ],
+)
+def test_a_path_that_no_file_can_have_is_told_in_one_line(run_cli, arguments):
+    code, out, err = run_cli(*arguments)
+    assert (code, out) == (2, "")
+    assert "nnn cannot be opened: File name too long; type another path" in err
+    assert len(err.splitlines()) == 1

@@ -120,6 +120,13 @@ def test_refused_sweeps(given):
         config.expand(given.split(" "))
 
 
+@pytest.mark.parametrize("given", ["loss.gamma=2", "loss=focal loss.gamma=-1"])
+def test_the_only_trial_of_a_sweep_is_not_named(given):
+    with pytest.raises(ConfigError) as caught:
+        config.expand(given.split(" "), preset=None)
+    assert "in the trial" not in str(caught.value)
+
+
 def test_a_missing_config_dir(tmp_path):
     with pytest.raises(ConfigError, match=r"--config-dir .*nowhere is not a folder"):
         config.compose([], tmp_path / "nowhere")

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from trained_runs import train
 
 from mllc.errors import ModelError, StoreError
+from mllc.export import onnx_file
 from mllc.export import write as write_module
 from mllc.export.network import example_inputs
 from mllc.export.read import read
@@ -23,7 +24,7 @@ RUNS = {
     "count": ("loss=dirichlet_multinomial",),
     "ranking": ("loss=lsep",),
     "mlp": ("loss=abs_kl", "backbone=mlp", "backbone.hidden=[8]"),
-    "resnet": ("loss=bce", "backbone=resnet18", "backbone.freeze=2"),
+    "resnet": ("loss=bce", "backbone=resnet18", "backbone.freeze=2", "dataset.grid=4"),
 }
 """A run of each kind of rule and of network."""
 
@@ -96,10 +97,10 @@ def test_what_a_file_says_of_itself(home, tmp_path, run_cli):
     result, folder = load_one(home / "resnet")
     about = metadata["mllc"]
     assert about["threshold"] == result.threshold
-    assert len(about["label_thresholds"]) == len(about["labels"]) == 90
-    assert about["inputs"]["inputs"]["shape"] == ["batch", 1, 24, 24]
-    assert "inputs     batch x 1 x 24 x 24 uint8: grey pixels" in out
-    assert "scores     batch x 90 float32" in out
+    assert len(about["label_thresholds"]) == len(about["labels"]) == 160
+    assert about["inputs"]["inputs"]["shape"] == ["batch", 1, 32, 32]
+    assert "inputs     batch x 1 x 32 x 32 uint8: grey pixels" in out
+    assert "scores     batch x 160 float32" in out
     assert any(key.startswith("front/") for key in keys), "the frozen layers too"
     assert metadata["model"] == json.loads((folder / "model.json").read_text())
 
@@ -166,3 +167,18 @@ def test_a_file_that_is_not_ours_is_told(tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(StoreError, match="is not what mllc export --format safetensors writes, or is damaged"):
         read(file)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_too_large_for_one_file_of_onnx_is_told(home, tmp_path, monkeypatch):
+    trained = load(load_one(home / "mlp")[1], device="cpu")
+    needed = sum(value.nbytes for value in write_module.Network(trained).state_dict().values())
+    monkeypatch.setattr(onnx_file, "MOST_BYTES", needed - 1)
+    with pytest.raises(
+        ModelError, match=r"--format onnx: .* do not fit into one ONNX file.*type --format torch_export"
+    ):
+        write_module.write(trained, "onnx", tmp_path / "new.onnx")
+    assert not [*tmp_path.iterdir()]
+    monkeypatch.setattr(onnx_file, "MOST_BYTES", needed)
+    write_module.write(trained, "onnx", tmp_path / "new.onnx")
+    assert [file.name for file in tmp_path.iterdir()] == ["new.onnx"]

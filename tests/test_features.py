@@ -18,7 +18,14 @@ from mllc.build import share
 from mllc.config.compose import compose
 from mllc.models.front import Front
 
-SHEET = ("dataset.samples=60", "dataset.test_samples=20", "dataset.grid=2", "device=cpu", "backbone=resnet18")
+SHEET = (
+    "dataset.samples=60",
+    "dataset.test_samples=20",
+    "dataset.grid=4",
+    "dataset.mean_filled=8",
+    "device=cpu",
+    "backbone=resnet18",
+)
 
 
 @pytest.fixture(scope="module")

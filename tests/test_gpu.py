@@ -104,7 +104,7 @@ def test_the_scaler_is_kept_in_the_checkpoint(tmp_path, optimizer):
 
 
 def test_images_and_weights_are_channels_last(device):
-    (conf,) = expand("backbone=resnet18", f"device={device}", "backbone.freeze=3")
+    (conf,) = expand("dataset.grid=4", "backbone=resnet18", f"device={device}", "backbone.freeze=3")
     shared = share(conf)
     replica = build_replica(conf, "", shared)
     for parameter in replica.model.parameters():
@@ -122,7 +122,15 @@ def test_images_and_weights_are_channels_last(device):
 
 def test_channels_last_changes_rounding_only(tmp_path, device, exact):
     data = ("dataset.samples=100", "batch_size=32", "epochs=1")
-    overrides = (*data, "backbone=resnet18", f"device={device}", "amp=off", "optimizer=sgd", "optimizer.lr=0.0001")
+    overrides = (
+        *data,
+        "dataset.grid=4",
+        "backbone=resnet18",
+        f"device={device}",
+        "amp=off",
+        "optimizer=sgd",
+        "optimizer.lr=0.0001",
+    )
     (plain,), _ = trained(tmp_path / "plain", *overrides, "channels_last=false")
     (last,), _ = trained(tmp_path / "last", *overrides, "channels_last=true")
     (one,), (other,) = history(tmp_path / "plain", plain), history(tmp_path / "last", last)
@@ -132,7 +140,7 @@ def test_channels_last_changes_rounding_only(tmp_path, device, exact):
 
 @pytest.mark.parametrize("freeze", ["none", "1", "all"])
 def test_a_frozen_front_stays_and_the_rest_moves(device, freeze):
-    (conf,) = expand("backbone=resnet18", f"backbone.freeze={freeze}", f"device={device}")
+    (conf,) = expand("dataset.grid=4", "backbone=resnet18", f"backbone.freeze={freeze}", f"device={device}")
     shared = share(conf)
     replica = build_replica(conf, "", shared)
     assert bool(len(shared.feed.front.stages)) == (freeze != "none")
@@ -161,7 +169,14 @@ def test_a_run_that_is_resumed_ends_bit_identical(tmp_path, device, backbone, ex
 @pytest.mark.gpu
 def test_a_resumed_resnet_ends_close(tmp_path, exact):
     """Not identical: the gradient of its max-pooling is added up in any order."""
-    overrides = ("backbone=resnet18", "device=cuda", "amp=off", "optimizer=sgd", "optimizer.lr=0.0001")
+    overrides = (
+        "dataset.grid=4",
+        "backbone=resnet18",
+        "device=cuda",
+        "amp=off",
+        "optimizer=sgd",
+        "optimizer.lr=0.0001",
+    )
     (whole,), _ = trained(tmp_path / "whole", *overrides)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "parts", *overrides, screen=StopsAfterAnEpoch())

@@ -68,10 +68,11 @@ def test_the_host_never_waits_inside_an_epoch(device, backbone, amp):
     """For every loss and every optimizer; the first epoch opens the data, and may wait."""
     if device == "cpu" and (backbone, amp) != ("patch", "off"):
         pytest.skip("one case is enough on a CPU")
-    freeze = ("backbone.freeze=2",) if backbone == "resnet18" else ()
+    freeze = ("dataset.grid=4", "backbone.freeze=2") if backbone == "resnet18" else ()
     common = (f"backbone={backbone}", *freeze, f"device={device}", f"amp={amp}", "dataset.augment.flip=0.5")
     kinds = (f"loss={','.join(LOSSES)}", f"optimizer={','.join(OPTIMIZERS)}")
-    augment = {"crop": 2, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "rand_augment": 2, "mixup": 0.2}
+    augment = dict.fromkeys(("brightness", "contrast", "saturation", "hue", "mixup"), 0.2)
+    augment |= {"crop": 2, "rand_augment": 2}
     common += ("clip=1.0", *(f"dataset.augment.{name}={value}" for name, value in augment.items()))
     configs = [conf for kind in kinds for conf in expand(*common, kind)]
     shared = share(configs[0])
@@ -130,7 +131,8 @@ def _fake_feed(device, **options):
     data = Dataset("images", tuple("abcde"), (3, 8, 8), split, split, split, "")
     stages = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()).eval().requires_grad_(False)
     front = Front(stages, options.pop("mean", ()), options.pop("std", ()))
-    feed = Feed("fake", data, 0, 4, front.to(device), device, {"flip": 0.5, "crop": 1}, **options)
+    augment = {"flip": 0.5, "crop": 1, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
+    feed = Feed("fake", data, 0, 4, front.to(device), device, augment, **options)
     feed.truth("train")  # opening may wait, an epoch may not
     return feed
 

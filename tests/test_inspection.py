@@ -17,7 +17,7 @@ from mllc.data.rows import Sparse
 from mllc.inspection import inspect
 from mllc.inspection.duplicates import row_digests
 from mllc.inspection.image_files import image_files
-from mllc.inspection.labels import label_facts, positives
+from mllc.inspection.labels import label_facts, label_sets, positives
 from mllc.inspection.pairs import most_frequent, strongest_pairs
 from mllc.open_data import open_data
 from mllc.types import Dataset, Split
@@ -30,7 +30,8 @@ def split(targets, inputs=None, mask=None, name="train"):
 
 
 def facts(*splits):
-    return label_facts(splits, [positives(one) for one in splits])
+    matrices = [positives(one) for one in splits]
+    return label_facts(splits, matrices, [label_sets(matrix) for matrix in matrices])
 
 
 def dataset(train, val, test, num_labels):

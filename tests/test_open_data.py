@@ -73,7 +73,13 @@ def test_a_cohort_is_carved_once(tmp_path, monkeypatch):
     torch.save(resnet18().state_dict(), tmp_path / "w.pth")
     calls = []
     monkeypatch.setattr(open_data, "carve", lambda *given, **told: calls.append(1) or carve(*given, **told))
-    frozen = ("backbone=resnet18", f"backbone.weights={tmp_path}/w.pth", "backbone.freeze=all")
+    frozen = (
+        "dataset.grid=4",
+        "dataset.mean_filled=8",
+        "backbone=resnet18",
+        f"backbone.weights={tmp_path}/w.pth",
+        "backbone.freeze=all",
+    )
     shared = build.share(a_conf(*frozen, f"cache={tmp_path}"))
     assert len(next(shared.feed.split("train")).features)
     assert list(tmp_path.glob("features-*.npy"))

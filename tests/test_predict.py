@@ -91,7 +91,7 @@ def test_other_batches_change_scores_by_rounding_alone(home):
 
 @pytest.mark.parametrize(
     "overrides",
-    [("backbone=resnet18", "backbone.freeze=2"), ("backbone=mlp", "backbone.hidden=[8,8]", "backbone.freeze=1")],
+    [("backbone=patch", "backbone.freeze=1"), ("backbone=mlp", "backbone.hidden=[8,8]", "backbone.freeze=1")],
 )
 def test_frozen_layers_are_in_the_folder(home, tmp_path, overrides):
     folder = train(tmp_path / "run", *overrides, "epochs=1")
@@ -230,6 +230,7 @@ def test_odd_names_come_back(format, every):
         ([".", "sheets"], "holds 4 runs; type one of them: "),
         (["sheets", "sheets"], "no run in "),
         (["zlpr", "nothing"], "INPUT nothing: there is no such file or folder"),
+        (["zlpr", "x" * 300], "x: there is no such file or folder"),
         (["zlpr", "zlpr"], "there is no image in the folder"),
         (["zlpr", "sheets", "--format", "xml"], "--format xml: type csv or jsonl"),
         (["zlpr", "sheets", "--threshold", "best"], "--threshold best: type own, global or per-label"),
@@ -241,9 +242,12 @@ def test_odd_names_come_back(format, every):
             "is a folder; type the name of a file: --out sheets/labels.csv",
         ),
         (["zlpr", "sheets", "--out", "no/where.csv"], "there is no folder no"),
-        (["zlpr", "sheets", "--device", "abacus"], "device=abacus: type auto, cpu, cuda or cuda:N"),
+        (["zlpr", "sheets", "--device", "abacus"], "--device abacus: type auto, cpu, cuda or cuda:N"),
+        (["zlpr", "sheets", "--device", "cuda:99"], "type --device cpu or --device auto"),
         (["zlpr", "sheets", "--batch-size", "0"], "--batch-size"),
         (["zlpr"], "Missing argument 'INPUT'"),
+        (["zlpr", "sheets", "--top-k", "0"], "--top-k 0: the run has 90 labels; type a number from 1 to 90"),
+        (["zlpr", "sheets", "--config-dir", "nowhere"], "--config-dir nowhere is not a folder"),
     ],
 )
 def test_wrong_input_is_told(home, run_cli, monkeypatch, arguments, message):
@@ -286,14 +290,16 @@ def edit_config(file, group, **changes):
         (lambda run: spoil_json(run / "result.json", status="pruned"), "given up early by its search"),
         (lambda run: (run / "model.json").unlink(), "has no model.json, as runs of.*make the run again: .* --force"),
         (lambda run: (run / "model.json").write_text("{"), "model.json cannot be used"),
-        (lambda run: spoil_json(run / "model.json", format=9), "format 9, but this mllc reads format 1"),
+        (lambda run: spoil_json(run / "model.json", format=9), "format 9, but this mllc reads format 2"),
+        (lambda run: spoil_json(run / "model.json", format=1), "format 1, but this mllc reads format 2"),
+        (lambda run: spoil_json(run / "model.json", threshold=9.0), "changed since the run wrote it.*--force"),
         (lambda run: spoil_json(run / "model.json", label_names=["a"]), "label_counts has 90 entries for 1 labels"),
         (lambda run: spoil_json(run / "model.json", threshold="high"), "threshold is"),
-        (lambda run: spoil_json(run / "model.json", input_shape=[1, 32, 32]), "is damaged, or made by another version"),
-        (lambda run: drop_labels(run / "model.json"), "is damaged, or made by another version.*size mismatch|Error"),
+        (lambda run: drop_labels(run / "model.json"), "changed since the run wrote it"),
         (lambda run: (run / "checkpoint.safetensors").unlink(), "checkpoint.safetensors cannot be read"),
         (lambda run: flip(run / "checkpoint.safetensors"), "checkpoint.safetensors is not the file that the run wrote"),
-        (lambda run: (run / "config.yaml").unlink(), "config.yaml cannot be read"),
+        (lambda run: (run / "config.yaml").unlink(), "config.yaml cannot be read.*make the run again"),
+        (lambda run: (run / "config.yaml").write_bytes(b"\xff"), "config.yaml cannot be read"),
         (lambda run: (run / "config.yaml").write_text("a: [\n"), "config.yaml cannot be read"),
         (lambda run: (run / "config.yaml").write_text("loss: 3\n"), "is damaged, or made by another version"),
         (lambda run: edit_config(run / "config.yaml", "loss", _target_="os.system"), "_target_ os.system is outside"),

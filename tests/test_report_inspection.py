@@ -132,6 +132,32 @@ def test_copies_are_told_with_their_names():
     assert "The same names: 3 in train and val" in text
 
 
+def test_one_is_told_as_one():
+    inputs = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+    train = Split(inputs, torch.eye(4, dtype=torch.uint8), ("a", "b", "c", "d"))
+    test = Split(inputs[:1], train.targets[:1], ("e",))
+    val = Split(inputs[1:2] + 0.5, train.targets[1:2], ("f",))
+    found = inspect(Dataset("features", ("w", "x", "y", "z"), (1,), train, val, test, ""))
+    text = render(found, "x", width=200)
+    assert "1 test sample is a copy of training samples" in text
+    assert "samples have 1 true label, give or take 0: the largest is an answer" in text
+
+
+def test_a_share_of_zeros_is_never_rounded_to_all_of_them():
+    found = made(torch.cat([sparse_targets(20, 100, 1), torch.zeros(20, 19900)], 1))
+    assert "99.995 % of the targets are 0" in render(found, "x")
+    assert re.search(r"train +20 +1\.000 +0\.00 +99\.995 ", render(found, "x", width=120))
+
+
+def test_predicting_nothing_is_told_where_the_baselines_are_left_out(monkeypatch):
+    monkeypatch.setattr("mllc.inspection.BASELINES_LIMIT", 3)
+    text = render(made([[1, 0], [0, 0]]), "x", width=300)
+    assert "Predicting nothing has a Hamming loss of 0.25 on test and is right on 75.00 % of its targets" in text
+    assert "Further baselines are left out" in text
+    unknown = made([[1, 0], [0, 0]], mask=torch.tensor([[True, True], [False, False]]))
+    assert "Hamming loss of 0.5 on test" in render(unknown, "x", width=300)
+
+
 def test_a_sample_of_one_label_each_is_told():
     found = made(sparse_targets(true=1))
     assert "the ordinary" in advice(found, [])["single"]

@@ -496,7 +496,13 @@ def test_the_schedule_sets_the_learning_rate_of_each_step(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "adadelta", "adagrad", "rmsprop", "sgd"])
 def test_a_convolutional_network_continues_to_the_same_end(tmp_path, optimizer):
-    overrides = ("backbone=resnet18", f"optimizer={optimizer}", "dataset.samples=150", "dataset.test_samples=20")
+    overrides = (
+        "backbone=resnet18",
+        "dataset.grid=4",
+        f"optimizer={optimizer}",
+        "dataset.samples=150",
+        "dataset.test_samples=20",
+    )
     (whole,), _ = trained(tmp_path / "whole", *overrides)
 
     class Stops(Notes):
@@ -658,7 +664,7 @@ def test_splits_without_a_true_label_are_refused_before_training(tmp_path, train
 )
 def test_freezing_random_weights_is_said(tmp_path, overrides, warned):
     torch.save(models.resnet18().state_dict(), tmp_path / "w.pth")
-    conf = config.compose([*SHEET, *(text.format(file=tmp_path / "w.pth") for text in overrides)])
+    conf = config.compose([*SHEET, "dataset.grid=4", *(text.format(file=tmp_path / "w.pth") for text in overrides)])
     notes = [note for note in share(conf).data.notes if "keep their random initial weights" in note]
     assert len(notes) == warned
 

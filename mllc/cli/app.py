@@ -16,6 +16,10 @@ CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What stdout fails with on a full or broken disk; the files of a run are minded where they are written."""
 
 
+CANNOT_OPEN = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
+"""What a path that was typed may fail with wherever it is first looked at."""
+
+
 class Commands(TyperGroup):
     """Commands whose errors are told in a few lines; a traceback only with --debug."""
 
@@ -59,6 +63,9 @@ def main() -> None:
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
             _drop_stdout()
             say(f"error: what was asked for cannot be written: {error.strerror}")
+            sys.exit(2)
+        if isinstance(error, OSError) and error.errno in CANNOT_OPEN and error.filename is not None:
+            say(f"error: {error.filename!s:.100} cannot be opened: {error.strerror}; type another path")
             sys.exit(2)
         say(f"error: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
         say("This is not foreseen; run it again with --debug for the traceback")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mllc.config.catalogue import KINDS
+from mllc.config.catalogue import KINDS, folders
 from mllc.errors import ConfigError
 
 
@@ -103,7 +103,11 @@ Overwrite = Annotated[bool, typer.Option("--force", help="Write over a file that
 
 
 def importable(allow_target: list[str] | None, config_dir: Path | None) -> tuple[str, ...]:
-    """The allowed packages; one that is not installed is looked for in --config-dir and in the current folder."""
+    """The allowed packages; one that is not installed is looked for in --config-dir and in the current folder.
+
+    ConfigError for a name that none can have, and for a --config-dir that is no folder.
+    """
+    folders(config_dir)
     for name in allow_target or ():
         if not all(part.isidentifier() for part in name.split(".")):
             raise ConfigError(

@@ -53,19 +53,19 @@ def predict(
         raise ConfigError(f"--on-bad-image {on_bad_image}: type error or skip")
     allow = opt.importable(allow_target, config_dir)
     result, folder = _announced(run)
-    from mllc.predict.inputs import batched, samples
+    from mllc.device import pick_device
+    from mllc.predict.inputs import batched, check_input, samples
     from mllc.predict.labels import Tally, better_threshold, check_choice, named
     from mllc.predict.text import check_format, lines
     from mllc.trained import load
 
+    check_choice(threshold, top_k, result.data["num_labels"])
+    check_input(input)
+    pick_device(device, "--device ")
     tell(logging.INFO)  # readers say what they leave out
     trained = load(folder, device=device, allow=allow)
     names = trained.file.label_names
-    check_choice(threshold, top_k, len(names))
     check_format(format, scores, names)
-    advice = better_threshold(result) if threshold == "own" and top_k is None else None
-    if advice:
-        say(advice)
     settings = trained.config["dataset"] | ({} if on_bad_image is None else {"on_bad_image": on_bad_image})
     chunks = samples(input, settings, trained.file.encoding, allow)
     batches = batched(chunks, batch_size or trained.config["batch_size"])
@@ -79,6 +79,8 @@ def predict(
     else:
         _write(text, out)
         typer.echo(f"written: {out} ({tally})")
+    if threshold == "own" and top_k is None and (advice := better_threshold(result)):
+        say(advice)
 
 
 def export(

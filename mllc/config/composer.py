@@ -182,7 +182,8 @@ class Composer:
     def configs(self, blocks: Sequence[Sequence[str]]) -> list[Config]:
         """The configs of every block's combinations, repeated ones once."""
         trials = [trial for block in blocks for trial in self.trials(block)]
-        return list({json.dumps(config): config for config in map(self.compose_trial, trials)}.values())
+        compose = self.compose_trial if len(trials) > 1 else self.compose
+        return list({json.dumps(config): config for config in map(compose, trials)}.values())
 
     def compose_trial(self, trial: tuple[str, ...]) -> Config:
         """`compose`, and a message that says which trial of the sweep is wrong."""

@@ -3,6 +3,7 @@
 A list may hold 289 000 images of 1000 values each: rows are read one at a time, and a row is kept as bits.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from mllc.types import Samples
 from mllc.wording import counted
 
 UTF_8_MARK = b"\xef\xbb\xbf"
+_COUNT = re.compile(rb"[0-9]{1,12}")
 
 
 class Row(NamedTuple):
@@ -97,8 +99,8 @@ class Listing:
         if self.count in (None, self.found):
             return []
         return [
-            f"{self.file.name}: its first line announces {counted(self.count, what)}, but {self.found} are there, "
-            "each of them whole"
+            f"{self.file.name}: its first line announces {counted(self.count, what)}, but "
+            f"{counted(self.found, 'whole row')} follow{'s' * (self.found == 1)}"
         ]
 
     def _fields(self, line: bytes) -> list[bytes]:
@@ -106,7 +108,7 @@ class Listing:
 
     def _read_count(self) -> int:
         _, line = next(self._lines, (1, b""))
-        if not line.strip().isdigit():
+        if not _COUNT.fullmatch(line.strip()):
             raise DataError(
                 f"{self.file}, line 1: the number of rows is expected there (a header in line 2, then a row a line), "
                 f"not {self.text(line).strip()[:60]!r}"
@@ -132,7 +134,7 @@ def is_list(file: Path) -> bool:
     """Whether a file looks like such a list: a count in its first line, or Kaggle's `image_id,...`."""
     with file.open("rb") as stream:
         first = stream.readline(1 << 16).removeprefix(UTF_8_MARK).strip()
-    return first.lower().startswith(b"image_id,") if is_csv(file) else first.isdigit()
+    return first.lower().startswith(b"image_id,") if is_csv(file) else bool(_COUNT.fullmatch(first))
 
 
 def list_samples(

@@ -1,5 +1,7 @@
 """CelebA: faces with 40 attributes; as its makers, torchvision and Kaggle lay it out."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from mllc.data.attribute_lists import (
     read_partition,
 )
 from mllc.data.download import fetch_celeba
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.layouts import CELEBA_ATTRIBUTES, CELEBA_ROOTS
 from mllc.errors import ConfigError, DataError
@@ -57,7 +59,6 @@ def celeba(
     Raises DataError, naming file and line, and ConfigError for wrong settings. Source: Liu, Luo, Wang, Tang: Deep
     Learning Face Attributes in the Wild, ICCV 2015.
     """
-    check_image_settings(size, on_bad_image, cache)
     if download:
         fetch_celeba(Path(root).expanduser())
     base = _base(root)
@@ -80,7 +81,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     """The images of an attribute list, or those that `image_samples` takes, a chunk at a time."""
     root = Path(settings["root"]).expanduser()
     found = (
-        [Path(settings["images"])]
+        [Path(settings["images"]).expanduser()]
         if settings.get("images")
         else [at / place for at in _bases(root) for place in IMAGES]
     )
@@ -98,9 +99,9 @@ def _base(root: str) -> Path:
 
 def _images(base: Path, images: str | None) -> Path:
     if images is not None:
-        if not Path(images).is_dir():
+        if not os.path.isdir(folder := os.path.expanduser(images)):
             raise DataError(f"dataset.images={images}: there is no such folder")
-        return Path(images)
+        return Path(folder)
     found = next((base / place for place in IMAGES if (base / place).is_dir()), None)
     if found is None:
         zipped = "; unpack img_align_celeba.zip there" if (base / "img_align_celeba.zip").exists() else ""
@@ -122,7 +123,9 @@ def _identities(base: Path, group: str | None) -> dict[str, str] | None:
         for number, fields in listing.lines():
             if len(fields) != 2:
                 raise DataError(f"{file}, line {number}: an image and the number of its person are expected")
-            people[listing.text(fields[0])] = listing.text(fields[1])
+            image, person = map(listing.text, fields)
+            if people.setdefault(image, person) != person:
+                raise DataError(f"{file}, line {number}: {image!r} is of {people[image]} in an earlier line")
     return people
 
 
@@ -134,8 +137,8 @@ def _read(
     partition = Partition(splits_at, {} if splits_at is None else _partition(splits_at))
     with open_list(file) as listing:
         names = listing.header[1:] if is_csv(file) else listing.header
-        if len(set(names)) < len(names):
-            raise DataError(f"{file}: an attribute is named twice in the header: {listed(sorted(names))}")
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise DataError(f"{file}, line {1 if is_csv(file) else 2}: named more than once: {listed(repeated)}")
         for row in listing.rows(len(names), unknown=False):
             if people is not None and row.image not in people:
                 raise DataError(f"{row.place}: {row.image!r} is not in identity_CelebA.txt")

@@ -8,8 +8,8 @@ from typing import Any
 
 from mllc.data.coco_json import Instances, read_images, read_instances
 from mllc.data.download import fetch_coco
-from mllc.data.files import existing_file, is_file
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.files import existing_file
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.image_samples import entry_samples, image_samples, names_images
 from mllc.data.layouts import coco_files
@@ -51,7 +51,6 @@ def coco(
     Labels are the names of the categories in the order of their ids; splits have the same categories. An image without
     objects has no label. Raises DataError, naming the annotation's id, and ConfigError for wrong settings.
     """
-    check_image_settings(size, on_bad_image, cache)
     check_choice("crowd", crowd)
     if download:
         fetch_coco(Path(root).expanduser(), year)
@@ -118,7 +117,7 @@ def _images_folder(file: Path, root: Path, below: str | None, names: Any, settin
     the same in `images`, that folder, root itself, the folder of the file.
     """
     if below is not None:
-        if not (root / below).is_dir():
+        if not os.path.isdir(root / below):
             raise DataError(f"{setting}={below}: there is no such folder in dataset.root={root}")
         return inside(below, root, setting)
     stem = re.sub(r"^[a-z_]*instances_|\.json$", "", file.name)
@@ -126,7 +125,9 @@ def _images_folder(file: Path, root: Path, below: str | None, names: Any, settin
     if file.resolve().is_relative_to(root.resolve()):
         usual.append(str(file.resolve().parent.relative_to(root.resolve())))
     first = next(iter(names), "")
-    return next((folder for folder in usual if is_file(root / folder / first)), stem if (root / stem).is_dir() else ".")
+    return next(
+        (folder for folder in usual if os.path.isfile(root / folder / first)), stem if (root / stem).is_dir() else "."
+    )
 
 
 def _entries(file: Path, root: Path, below: str, found: Instances, crowd: str) -> list[Entry]:

@@ -1,5 +1,7 @@
 """DeepFashion, its Category and Attribute Prediction benchmark: 289 222 images of clothes, 1000 attributes."""
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,12 @@ from mllc.data.attribute_lists import (
     read_partition,
 )
 from mllc.data.files import existing_file
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.layouts import DEEPFASHION_ANNOTATIONS, DEEPFASHION_NAMES, DEEPFASHION_VALUES
 from mllc.errors import ConfigError, DataError
 from mllc.types import Dataset, Samples
-from mllc.wording import listed
+from mllc.wording import counted, listed
 
 PARTITION = ("Eval/list_eval_partition.txt", "list_eval_partition.txt")
 IMAGES = (".", "Img", "High-res")
@@ -60,7 +62,6 @@ def deepfashion(
     Raises DataError, naming file and line, and ConfigError for wrong settings. Source: Liu, Luo, Qiu, Wang, Tang:
     DeepFashion: Powering Robust Clothes Recognition and Retrieval with Rich Annotations, CVPR 2016.
     """
-    check_image_settings(size, on_bad_image, cache)
     if unknown not in ("mask", False):
         raise ConfigError(f"dataset.unknown={str(unknown).lower()}: mask or false is needed")
     if attribute_types is not None and not attribute_types:
@@ -100,7 +101,7 @@ def _annotations(base: Path, given: str | None) -> tuple[Path, list[str]]:
     """The folder of the attribute lists; a note where another one has such lists as well."""
     folders = [base / place for place in DEEPFASHION_ANNOTATIONS] if given is None else [Path(given).expanduser()]
     names = (DEEPFASHION_NAMES, DEEPFASHION_VALUES)
-    found = [folder for folder in folders if all((folder / name).is_file() for name in names)]
+    found = [folder for folder in folders if all(os.path.isfile(folder / name) for name in names)]
     if not found:
         looked = listed([str(folder) for folder in folders], quote=str)
         raise DataError(
@@ -124,7 +125,7 @@ def _names(file: Path, types: Sequence[int] | None) -> tuple[list[str], list[int
     with open_list(file) as listing:
         for number, fields in listing.lines():
             *words, kind = map(listing.text, fields)
-            if not words or not kind.isdigit():
+            if not words or not re.fullmatch(r"[0-9]{1,9}", kind):
                 raise DataError(f"{file}, line {number}: a name and the number of its type are expected")
             name = " ".join(words)
             if name in names:
@@ -176,12 +177,13 @@ def _zero_notes(listing: Listing, zeros: int, falses: int, mask: bool, num_label
     """What was made of the zeros; DataError where 0 seems to be the list's word for false."""
     if not zeros:
         return []
-    share = f"{zeros} values ({zeros / (listing.found * num_labels):.2%})"
+    share = zeros / (listing.found * num_labels)
+    told = f"{listing.file.name}: {counted(zeros, 'value')} of 0, unknown ({share:.2%})"
     if not mask:
-        return [f"{share} of {listing.file.name} are 0, unknown, and count as false"]
+        return [f"{told}, taken as false"]
     if not falses:
         raise DataError(
             f"{listing.file}: no value is -1, so that 0 seems to mean false here, not unknown; if so, type "
             "dataset.unknown=false"
         )
-    return [f"{share} of {listing.file.name} are 0, unknown, and left out; dataset.unknown=false makes them false"]
+    return [f"{told}, left out; for false type dataset.unknown=false"]

@@ -24,7 +24,7 @@ from mllc.data.svmlight_table import (
 )
 from mllc.errors import DataError
 from mllc.types import Dataset, Samples, Split
-from mllc.wording import counted
+from mllc.wording import are, counted
 
 FEATURES, LABELS = "_X_Xf", "_X_Y"
 """What the names of the two files of a pair differ in."""
@@ -93,20 +93,22 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     header = _header(existing_file(path, "INPUT"), "the run reads dataset=extreme")
     if header.columns != encoding["num_features"]:
         raise DataError(
-            f"{path}, line 1: the header says {header.columns} features, but the model was trained on "
+            f"{path}, line 1: the header says {counted(header.columns, 'feature')}, but the model was trained on "
             f"{encoding['num_features']}"
         )
     row = 0
     for lines in read_lines(path, skip=1):
         left = header.samples - row
         if not lines.blank[left:].all():
-            raise DataError(f"{path}: the header says {header.samples} samples, but there are more rows")
+            raise DataError(f"{path}: the header says {counted(header.samples, 'sample')}, but there are more rows")
         table = lines_table(path, [lines], keep_blank=True).first(left)
         for inputs in dense_chunks(feature_matrix(table, 0, header.columns, encoding["scale"])):
             yield Samples([f"{path.name}:{row + number}" for number in range(len(inputs))], inputs)
             row += len(inputs)
     if row < header.samples:
-        raise DataError(f"{path}: the header says {header.samples} samples, but there are {row} rows")
+        raise DataError(
+            f"{path}: the header says {counted(header.samples, 'sample')}, but there {are(row)} {counted(row, 'row')}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,8 @@ class _Part:
 def _read(split: str, path: str, labels: str | None) -> _Part:
     file = existing_file(path, f"dataset.{split}")
     header = _header(file)
+    if not header.columns:
+        raise DataError(f"{file}, line 1: the header says 0 features")
     table = _table(header)
     if header.labels is None:
         _refuse_labels(table)
@@ -140,8 +144,8 @@ def _read(split: str, path: str, labels: str | None) -> _Part:
 def _same_counts(first: _Part, part: _Part) -> None:
     if (first.num_features, first.num_labels) != (part.num_features, part.num_labels):
         raise DataError(
-            f"{part.table.file} has {part.num_features} features and {part.num_labels} labels, but {first.table.file} "
-            f"has {first.num_features} and {first.num_labels}"
+            f"{part.table.file} has {counted(part.num_features, 'feature')} and {counted(part.num_labels, 'label')}, "
+            f"but {first.table.file} has {first.num_features} and {first.num_labels}"
         )
 
 
@@ -180,8 +184,8 @@ def _table(header: Header) -> Table:
     held = np.diff(table.features.starts) + np.diff(table.labels.starts)
     if surplus < 0 or held[header.samples :].any():
         raise DataError(
-            f"{header.file}: the header says {counted(header.samples, 'sample')}, but there are {len(table)} rows; "
-            "is the file complete?"
+            f"{header.file}: the header says {counted(header.samples, 'sample')}, but there "
+            f"{are(len(table))} {counted(len(table), 'row')}; is the file complete?"
         )
     return table.first(header.samples) if surplus else table
 
@@ -210,7 +214,7 @@ def _label_table(header: Header, features: Header) -> Table:
         counts = f"{header.samples} {header.columns}" + (f" {header.labels}" if header.labels is not None else "")
         raise DataError(
             f"{header.file}, line 1: `{features.samples} LABELS` is expected, not {counts!r}: {features.file} has "
-            f"{features.samples} samples"
+            f"{counted(features.samples, 'sample')}"
         )
     table = _table(header)
     _refuse_labels(table)

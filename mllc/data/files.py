@@ -2,6 +2,7 @@
 
 import codecs
 import filecmp
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def existing_file(path: str | Path, setting: str) -> Path:
 
     Raises DataError, naming the setting (`dataset.train`) that holds the path, or the argument INPUT.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))  # os.path: pathlib raises for a name too long, or an unknown ~user
     said = f"INPUT {path}" if setting == "INPUT" else f"{setting}={path}"
-    if not file.exists():
+    if not os.path.exists(file):
         where = "" if file.is_absolute() else f" in {Path.cwd()}"
         raise DataError(f"{said}: there is no such file{where}")
     if not file.is_file():
@@ -40,14 +41,6 @@ def existing_file(path: str | Path, setting: str) -> Path:
     if empty:
         raise DataError(f"{said}: the file is empty")
     return file
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; False for a name that none can have: too long, or with a byte of zero."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def text_lines(file: Path) -> Iterator[tuple[str, str]]:

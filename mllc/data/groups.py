@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mllc.data.rows import positive_pairs
 from mllc.types import Dataset, Split, Targets
-from mllc.wording import counted, listed
+from mllc.wording import are, counted, listed
 
 
 def group_stratification(
@@ -33,16 +33,18 @@ def group_stratification(
     size = Counter(groups)
     order.sort(key=lambda name: -size[name])  # stable: groups of one size stay in random order
     place = {name: number for number, name in enumerate(order)}
-    positives: list[Counter[int]] = [Counter() for _ in order]
-    groups_of: list[set[int]] = [set() for _ in range(targets.shape[1])]
+    group_of = np.array([place[name] for name in groups], np.int64)
     samples, labels = positive_pairs(targets)
-    for sample, label in zip(samples.tolist(), labels.tolist(), strict=True):
-        positives[place[groups[sample]]][label] += 1
-        groups_of[label].add(place[groups[sample]])
-    left = np.bincount(labels, minlength=targets.shape[1]).astype(np.float64)
+    _, labels = np.unique(labels, return_inverse=True)  # of a million labels most may not occur, and each has a cost
+    left = np.bincount(labels).astype(np.float64)
+    pairs, counts = np.unique(labels * len(order) + group_of[samples], return_counts=True)
+    positives: list[list[tuple[int, int]]] = [[] for _ in order]
+    groups_of: list[list[int]] = [[] for _ in left]
+    for label, group, count in np.stack([*np.divmod(pairs, len(order)), counts], axis=1).tolist():
+        positives[group].append((label, count))
+        groups_of[label].append(group)
     wanted = [[fraction * count for fraction in fractions] for count in left.tolist()]
     wanted_samples = [fraction * len(groups) for fraction in fractions]
-    left[left == 0] = np.inf
     part_of = [-1] * len(order)
 
     def assign(group: int, wants: list[float]) -> None:
@@ -54,19 +56,19 @@ def group_stratification(
             part = max(range(len(fractions)), key=lambda p: (wanted_samples[p], coin[group][p]))
         part_of[group] = part
         wanted_samples[part] -= own
-        for label, count in positives[group].items():
+        for label, count in positives[group]:
             wanted[label][part] -= count
             left[label] -= count
 
-    while np.isfinite(left[rarest := int(left.argmin())]):
-        for group in sorted(groups_of[rarest]):
+    while len(left) and np.isfinite(left[rarest := int(left.argmin())]):
+        for group in groups_of[rarest]:
             if part_of[group] < 0:
                 assign(group, wanted[rarest])
         left[left <= 0] = np.inf
     for group in range(len(order)):
         if part_of[group] < 0:
             assign(group, wanted_samples)
-    assigned = torch.tensor([part_of[place[name]] for name in groups])
+    assigned = torch.tensor(part_of)[torch.from_numpy(group_of)]
     return [(assigned == part).nonzero()[:, 0] for part in range(len(fractions))]
 
 
@@ -78,8 +80,7 @@ def across(dataset: Dataset) -> list[str]:
     for one, other in pairs:
         shared = sorted(named[one] & named[other])
         if shared:
-            verb = "is" if len(shared) == 1 else "are"
-            told = f"{counted(len(shared), 'group')} {verb} in {one} and in {other}, as the source has them"
+            told = f"{counted(len(shared), 'group')} {are(len(shared))} in {one} and in {other}, as the source has them"
             notes.append(f"{told}: {listed(shared)}")
     return notes
 

@@ -12,18 +12,8 @@ from mllc.data.image_list import Entry, shared_images
 from mllc.data.image_rows import CACHES, hold
 from mllc.data.rows import select
 from mllc.errors import ConfigError, DataError
-from mllc.types import Dataset, Split
+from mllc.types import Dataset, Rows, Split
 from mllc.wording import counted, listed
-
-
-def check_image_settings(size: int, on_bad_image: str, cache: str = "auto") -> None:
-    """ConfigError for what no image format can do."""
-    if size < 1:
-        raise ConfigError(f"dataset.size={size}: 1 pixel or more is needed")
-    if on_bad_image not in ("error", "skip"):
-        raise ConfigError(f"dataset.on_bad_image={on_bad_image}: error or skip is needed")
-    if cache not in CACHES:
-        raise ConfigError(f"dataset.cache={cache}: auto, memory, disk or none is needed")
 
 
 def image_dataset(
@@ -33,7 +23,7 @@ def image_dataset(
     *,
     size: int,
     on_bad_image: str,
-    cache: str = "auto",
+    cache: str,
     cache_at: str | None,
     notes: Sequence[str] = (),
 ) -> Dataset:
@@ -48,7 +38,7 @@ def image_dataset(
     Images are uint8 RGB. Raises DataError, naming the entry's place, for an image that cannot be read; where nothing
     is cached, one that can be read but not decoded is found no later than its batch.
     """
-    check_image_settings(size, on_bad_image, cache)
+    _check_settings(size, on_bad_image, cache)
     column = {name: index for index, name in enumerate(label_names)}
     told, skipped, splits, digests = [*notes, *shared_images(lists)], {}, {}, {}
     held = hold(
@@ -84,11 +74,21 @@ def image_dataset(
     )
 
 
+def _check_settings(size: int, on_bad_image: str, cache: str) -> None:
+    """ConfigError for what no image format can do."""
+    if size < 1:
+        raise ConfigError(f"dataset.size={size}: 1 pixel or more is needed")
+    if on_bad_image not in ("error", "skip"):
+        raise ConfigError(f"dataset.on_bad_image={on_bad_image}: error or skip is needed")
+    if cache not in CACHES:
+        raise ConfigError(f"dataset.cache={cache}: auto, memory, disk or none is needed")
+
+
 def _named(entry: Entry) -> str:
     return f"{entry.place}: {entry.image}"
 
 
-def _split(rows, entries: Sequence[Entry], column: Mapping[str, int]) -> Split:
+def _split(rows: Rows, entries: Sequence[Entry], column: Mapping[str, int]) -> Split:
     targets = torch.zeros(len(entries), len(column), dtype=torch.uint8)
     mask = torch.ones(len(entries), len(column), dtype=torch.bool) if any(e.unknown for e in entries) else None
     for row, entry in enumerate(entries):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mllc.data.files import encoding
+from mllc.data.files import text_lines
 from mllc.errors import DataError
 from mllc.wording import counted, listed
 
@@ -29,8 +29,8 @@ class Entry(NamedTuple):
 
 def image_root(root: str | Path) -> Path:
     """The folder that the paths of a list start from; DataError where there is none."""
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
+    folder = Path(os.path.expanduser(root))
+    if not os.path.isdir(folder):
         raise DataError(f"dataset.root={root}: there is no such folder")
     return folder
 
@@ -73,14 +73,9 @@ def shared_images(lists: Mapping[str, Sequence[Entry]]) -> list[str]:
 
 def read_vocabulary(file: Path) -> list[str]:
     """Label names, one a line; DataError for one that occurs twice."""
-    names: dict[str, int] = {}
-    with file.open(encoding=encoding(file)) as stream:
-        for number, line in enumerate(stream, 1):
-            name = line.strip()
-            if "\0" in name:
-                raise DataError(f"{file}, line {number}: bytes of zero: no text; save it as UTF-8")
-            if name in names:
-                raise DataError(f"{file}, line {number}: label {name!r} occurs already in line {names[name]}")
-            if name:
-                names[name] = number
+    names: dict[str, str] = {}
+    for name, place in text_lines(file):
+        if name in names:
+            raise DataError(f"{place}: label {name!r} occurs already in {names[name]}")
+        names[name] = place.removeprefix(f"{file}, ")
     return list(names)

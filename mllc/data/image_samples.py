@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mllc.data.decode import decode
-from mllc.data.files import existing_file, is_file, text_lines
+from mllc.data.files import existing_file, text_lines
 from mllc.data.image_list import Entry, inside
 from mllc.data.image_names import IMAGE_SUFFIXES, images_in
 from mllc.errors import DataError
@@ -56,7 +56,7 @@ def listed_root(file: Path, settings: Mapping[str, Any], first: str = "") -> Pat
     """
     root = Path(settings["root"]).expanduser() if settings.get("root") else file.parent
     folders = [folder for folder in (root, file.parent, Path()) if folder.is_dir()]
-    return next((folder for folder in folders if first and is_file(folder / first)), folders[0])
+    return next((folder for folder in folders if first and os.path.isfile(folder / first)), folders[0])
 
 
 def entry_samples(
@@ -114,7 +114,7 @@ def _id(image: str) -> str:
 def _in_folder(folder: Path) -> Iterator[Entry]:
     images, others = images_in(folder)
     if others:
-        _log.info("%s: %s left out that are not images by their names", folder, counted(others, "file"))
+        _log.info("%s: %s left out: not images by their names", folder, counted(others, "file"))
     if not images:
         kinds = " ".join(IMAGE_SUFFIXES)
         raise DataError(f"{folder}: there is no image in the folder (files that end in one of {kinds})")

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from mllc.data.files import encoding as text_encoding
 from mllc.data.files import encoding_notes, existing_file
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, read_vocabulary, require_entries
 from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images, some
 from mllc.data.label_cells import How, Spelling, labels_of
@@ -57,7 +57,6 @@ def images(
     wrong settings.
     """
     folder = image_root(root)
-    check_image_settings(size, on_bad_image, cache)
     check_spelling(labels_as, label_columns, vocabulary, separator)
     known = None if vocabulary is None else read_vocabulary(existing_file(vocabulary, "dataset.vocabulary"))
     tables = {

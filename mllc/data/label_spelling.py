@@ -18,10 +18,12 @@ def spelling_of(
     """How the cells of a column, each with its place, are to be read, and notes on that.
 
     Cells in brackets are lists. Where all hold whole numbers, these are names if there is no vocabulary, or if it has
-    such names, and indices if it has none of them. Raises DataError for what may be read in two ways.
+    such names, and indices if it has none of them. Raises DataError for what may be read in two ways, and for rows of
+    0 and 1.
     """
     first: dict[bool, tuple[str, Any]] = {}
     numbers: set[str] = set()
+    repeating = ""
     only_numbers = True
     for place, cell in cells:
         if is_empty(cell, empty_label):
@@ -30,13 +32,21 @@ def spelling_of(
         items = list_items(cell) if _bracketed(cell) else parts(str(cell), separator)
         only_numbers = only_numbers and items is not None and all(_whole(str(item)) for item in items)
         if items and only_numbers:
-            numbers |= {str(item) for item in items}
+            met = {str(item) for item in items}
+            numbers |= met
+            repeating = repeating or (f"{place}: {cell!r}" if len(met) < len(items) else "")
     if len(first) > 1:
         (place, cell), (other, text) = first[True], first[False]
         raise DataError(
             f"{other}: {text!r} is not a list, but {cell!r} is ({place}); type dataset.labels_as=list, or =joined"
         )
     how: How = "list" if True in first else "joined"
+    if repeating and only_numbers and vocabulary is None and numbers <= {"0", "1"}:
+        raise DataError(
+            f"{repeating} seems to be a 0 or 1 for each label: make it a column for each label "
+            "(dataset.label_columns=rest), or a line a path and its values (dataset=path_labels); if 0 and 1 are names "
+            f"of labels, type dataset.labels_as={how}"
+        )
     if numbers and only_numbers:
         return _numbers(how, *first.popitem()[1], numbers, vocabulary)
     return how, ["the labels are read as lists: dataset.labels_as=list"] if how == "list" else []

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from mllc.data.files import existing_file, same_file_notes
-from mllc.data.label_arrays import is_lists, list_labels, matrix_targets
+from mllc.data.label_arrays import MOST_LABELS, is_lists, list_labels, matrix_targets
 from mllc.data.rows import target_rows
 from mllc.data.vectors import AT_ONCE, Vectors, encoded, vector_dataset
 from mllc.errors import ConfigError, DataError
@@ -55,6 +55,8 @@ def npz(
     """
     if labels_as not in KINDS:
         raise ConfigError(f"dataset.labels_as={labels_as}: auto, matrix or lists is needed")
+    if num_labels is not None and not 0 < num_labels <= MOST_LABELS:
+        raise ConfigError(f"dataset.num_labels={num_labels}: 1 to {MOST_LABELS:,} are possible")
     given = {"train": train, "val": val, "test": test}
     files = {split: existing_file(path, f"dataset.{split}") for split, path in given.items() if path is not None}
     optional = {"label_names": label_names, "ids": ids}
@@ -72,7 +74,7 @@ def npz(
         num_labels = num_labels or truth["train"][0].shape[1]
         for split, (targets, _) in truth.items():
             if targets.shape[1] != num_labels:
-                raise DataError(f"{files[split]}: {labels} has {targets.shape[1]} labels, but there are {num_labels}")
+                raise DataError(f"{files[split]}: {labels} has {counted(targets.shape[1], 'label')}, not {num_labels}")
     parts = {
         split: Vectors(files[split], found["features"], *truth[split], found.get("ids"), found.get("group"))
         for split, found in arrays.items()

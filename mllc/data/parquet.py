@@ -16,7 +16,7 @@ from mllc.data.rows import target_rows
 from mllc.data.vectors import Vectors, encoded, vector_dataset
 from mllc.errors import DataError
 from mllc.types import Dataset, Samples, Targets
-from mllc.wording import counted, listed
+from mllc.wording import are, counted, listed
 
 
 def parquet(
@@ -62,7 +62,8 @@ def parquet(
     else:
         if names is not None and len(names) != len(labels):
             raise DataError(
-                f"dataset.vocabulary={vocabulary} has {len(names)} names, but there are {len(labels)} columns"
+                f"dataset.vocabulary={vocabulary} has {counted(len(names), 'name')}, but there {are(len(labels))} "
+                f"{counted(len(labels), 'column')}"
             )
         names, known = names or list(labels), truth
     parts = {split: Vectors(file, vectors[split], *known[split], *others[split]) for split, file in files.items()}
@@ -75,7 +76,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     ids = settings.get("ids")
     with open_parquet(file) as source:
         ids = ids if ids in source.schema_arrow.names else None
-        for rows, names in feature_chunks(file, source, settings.get("features") or "features", [ids] if ids else []):
+        for rows, names in feature_chunks(file, source, settings.get("features") or "features", ids):
             inputs = encoded(rows, encoding, file, row)
             yield Samples(names or [f"{file.name}:{row + number}" for number in range(len(rows))], inputs)
             row += len(rows)
@@ -129,8 +130,8 @@ def _of_lists(
         if len(wrong):
             row = int(np.searchsorted(starts, wrong[0], side="right"))
             raise DataError(
-                f"{files[split]}, row {row}: label {columns[wrong[0]]} is not among the {len(names)} names of "
-                "dataset.vocabulary, numbered from 0"
+                f"{files[split]}, row {row}: label {columns[wrong[0]]} is not among those of "
+                f"dataset.vocabulary, 0 to {len(names) - 1}"
             )
         known[split] = target_rows(starts, columns, len(names)), None
     return names, known

@@ -48,18 +48,18 @@ def _feature_columns(file: Path, source: Any, name: str) -> list[str]:
     return [one for _, one in numbered]
 
 
-def feature_chunks(file: Path, source: Any, name: str, ids: list[str]) -> Iterator[tuple[np.ndarray, list[str]]]:
+def feature_chunks(file: Path, source: Any, name: str, ids: str | None) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Chunks of rows (samples, features), and their ids where there is a column of them."""
     columns, row = _feature_columns(file, source, name), 0
-    for one in ids:
-        _require(file, source, one, "dataset.ids")
-    for batch in source.iter_batches(batch_size=AT_ONCE, columns=[*columns, *ids]):
+    if ids is not None:
+        _require(file, source, ids, "dataset.ids")
+    for batch in source.iter_batches(batch_size=AT_ONCE, columns=[*columns, *([] if ids is None else [ids])]):
         arrays = [_numbers(file, batch.column(column), column, row) for column in columns]
         if len(arrays) == 1 and arrays[0].ndim == 2:
             rows = arrays[0]
         else:
             rows = np.stack([part.reshape(-1) for part in arrays], axis=1)
-        yield rows, [str(value) for one in ids for value in batch.column(one).to_pylist()]
+        yield rows, [] if ids is None else _names(file, batch.column(ids), ids, row)
         row += len(rows)
 
 
@@ -97,7 +97,7 @@ def _row_of_null(column: Any, values: Any) -> int:
 
 def all_features(file: Path, source: Any, name: str) -> np.ndarray:
     total, rows, start = source.metadata.num_rows, None, 0
-    for part, _ in feature_chunks(file, source, name, []):
+    for part, _ in feature_chunks(file, source, name, None):
         if rows is None:
             rows = np.empty((total, part.shape[1]), np.float64 if part.dtype.itemsize > 4 else np.float32)
         if part.shape[1] != rows.shape[1]:
@@ -113,9 +113,19 @@ def all_features(file: Path, source: Any, name: str) -> np.ndarray:
 def texts(file: Path, source: Any, name: str, setting: str) -> list[str]:
     """A column as text; `setting` named it."""
     _require(file, source, name, setting)
-    values = source.read(columns=[name]).column(name).to_pylist()
+    return _names(file, source.read(columns=[name]).column(name), name, 0)
+
+
+def _names(file: Path, column: Any, name: str, row: int) -> list[str]:
+    """A column of strings or integers as text; its first row is `row`, from 0."""
+    import pyarrow as pa
+
+    type_ = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not any(is_known(type_) for is_known in (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)):
+        raise DataError(f"{file}: {name} is of type {column.type}; strings or integers are expected")
+    values = column.to_pylist()
     if None in values:
-        raise DataError(f"{file}, row {values.index(None) + 1}: {name} is null; a name is expected")
+        raise DataError(f"{file}, row {row + values.index(None) + 1}: {name} is null; a name is expected")
     return [str(value) for value in values]
 
 

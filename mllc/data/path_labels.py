@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from mllc.data.files import encoding as text_encoding
 from mllc.data.files import encoding_notes, existing_file, text_lines
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, read_vocabulary, require_entries
 from mllc.data.image_samples import entry_samples, image_samples, listed_root, names_images, some
 from mllc.errors import DataError
@@ -44,7 +44,6 @@ def path_labels(
     Images are uint8 RGB. Raises DataError, naming file and line, and ConfigError for wrong settings.
     """
     folder = image_root(root)
-    check_image_settings(size, on_bad_image, cache)
     names = None if vocabulary is None else read_vocabulary(existing_file(vocabulary, "dataset.vocabulary"))
     source, notes = f"dataset.vocabulary={vocabulary}", []
     lists = {}

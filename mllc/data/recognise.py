@@ -1,6 +1,7 @@
 """What dataset=auto takes a file or a folder for: by endings, first lines and names in folders. Imports no torch."""
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -53,8 +54,8 @@ def recognise(path: str | Path) -> Recognised:
     Reads first lines and lists folders, no more. Raises DataError for what is not there, for what is none of the
     formats, and for what may be more than one, each time with the commands that say it.
     """
-    place = Path(path).expanduser()
-    if not place.exists():
+    place = Path(os.path.expanduser(path))
+    if not os.path.exists(place):
         where = "" if place.is_absolute() else f" in {Path.cwd()}"
         raise DataError(f"dataset.path={path}: there is no such file or folder{where}")
     try:

@@ -1,13 +1,13 @@
 """Lists of images, looked at by their first rows: the columns, how labels are spelled, where the images are."""
 
 import csv
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mllc.data.files import is_file
 from mllc.data.image_names import IMAGE_SUFFIXES
 from mllc.data.parquet_file import open_parquet, require_pyarrow
 from mllc.errors import DataError
@@ -110,7 +110,8 @@ def list_settings(file: Path, dataset: str) -> tuple[dict[str, Any], str]:
     else:
         images = [found.group(1) for line in first_lines(file) if (found := VALUES.fullmatch(line))]
     where, said = ("images" if dataset == "celeba" else "root"), ""
-    root = next((at for name in FOLDERS if any(is_file((at := file.parent / name) / one) for one in images[:3])), None)
+    near = (file.parent / name for name in FOLDERS)
+    root = next((at for at in near if any(os.path.isfile(at / one) for one in images[:3])), None)
     if root is None:
         said = f", whose images (the first: {images[0]}) are not found near it: type dataset.{where}=FOLDER"
     else:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mllc.data.rows import Sparse, dense, positive_pairs, target_rows
 from mllc.types import Dataset
+from mllc.wording import counted
 
 
 def single_positive(dataset: Dataset, generator: torch.Generator) -> Dataset:
@@ -22,7 +23,7 @@ def single_positive(dataset: Dataset, generator: torch.Generator) -> Dataset:
         kept, lost = _one_of_sparse(split.targets, generator)
     else:
         kept, lost = _one_of_dense(dense(split.targets), split.mask, generator)
-    note = f"single positives: {lost} true labels of {len(split)} training samples count as false"
+    note = f"single positives: {counted(lost, 'true label')} of {counted(len(split), 'training sample')} set to false"
     return replace(dataset, train=replace(split, targets=kept), notes=(*dataset.notes, note))
 
 

@@ -12,7 +12,7 @@ from mllc.data.groups import across, group_stratification
 from mllc.data.rows import join, join_targets, positive_pairs, select, select_targets
 from mllc.errors import DataError
 from mllc.types import Dataset, Split, Targets
-from mllc.wording import counted
+from mllc.wording import are, counted
 
 
 def iterative_stratification(targets: Targets, fractions: Sequence[float], generator: torch.Generator) -> list[Tensor]:
@@ -104,7 +104,8 @@ def carve(
         dataset = replace(dataset, notes=(*dataset.notes, *across(dataset)))
     if dataset.test is None:
         train, held_out = _divide(dataset.train, test, "test", generator)
-        note = f"the source has no test split: {len(held_out)} of {len(dataset.train)} training samples are held out"
+        number = f"{len(held_out)} of {len(dataset.train)} training samples {are(len(held_out))}"
+        note = f"the source has no test split: {number} held out"
         dataset = replace(dataset, train=train, test=held_out, notes=(*dataset.notes, note))
     if dataset.val is None:
         train, held_out = _divide(dataset.train, val, "val", generator)
@@ -139,7 +140,7 @@ def _fold(dataset: Dataset, folds: int, fold: int, generator: torch.Generator) -
     whole = _joined(list(parts.values()))
     for number, what in ((len(whole), "sample"), (len(set(whole.groups or ())), "group")):
         if number < folds and (what == "sample" or whole.groups is not None):
-            raise DataError(f"split.folds={folds}: there are only {counted(number, what)}; give fewer folds")
+            raise DataError(f"split.folds={folds}: there {are(number)} only {counted(number, what)}; give fewer folds")
     indices = _parts(whole, [1 / folds] * folds, generator)
     if not all(map(len, indices)):
         sizes = ", ".join(str(len(index)) for index in indices)
@@ -181,7 +182,7 @@ def _divide(split: Split, share: float, name: str, generator: torch.Generator) -
     if not len(kept) or not len(taken):
         of = f" in {counted(len(set(split.groups)), 'group')}" if split.groups is not None else ""
         raise DataError(
-            f"split.{name}={share} of {len(split)} training samples{of} leaves {len(kept)} for training and "
+            f"split.{name}={share} of {counted(len(split), 'training sample')}{of} leaves {len(kept)} for training and "
             f"{len(taken)} for {name}; give more samples, another share, or a file: dataset.{name}=FILE"
         )
     return _select(split, kept), _select(split, taken)

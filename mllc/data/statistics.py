@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mllc.data.rows import Sparse, dense
 from mllc.types import LabelStatistics, Split
-from mllc.wording import listed
+from mllc.wording import are, listed
 
 
 def label_statistics(split: Split) -> LabelStatistics:
@@ -45,5 +45,7 @@ def constant_labels(names: Sequence[str], statistics: LabelStatistics) -> list[s
     for word, there in (("never", counts == 0), ("always", counts == statistics.num_samples)):
         found = [name for name, is_there in zip(names, there.tolist(), strict=True) if is_there]
         if found:
-            notes.append(f"{len(found)} of {len(names)} labels are {word} true in training: {listed(found)}")
+            notes.append(
+                f"{len(found)} of {len(names)} labels {are(len(found))} {word} true in training: {listed(found)}"
+            )
     return notes

@@ -16,7 +16,7 @@ from mllc.data.label_arrays import MOST_LABELS
 from mllc.data.rows import Matrix, Sparse, target_rows
 from mllc.data.svmlight import Lines, read_lines
 from mllc.errors import ConfigError, DataError
-from mllc.wording import counted
+from mllc.wording import are, counted
 
 SCALES = ("none", "unit")
 
@@ -95,8 +95,8 @@ def feature_matrix(table: Table, base: int, num_features: int, scale: str) -> Ma
     if len(wrong):
         place = int(wrong[0])
         raise DataError(
-            f"{table.place(table.features.row_of(place))}: index {indices[place]} is not among the {num_features} "
-            f"features {base} to {num_features + base - 1}"
+            f"{table.place(table.features.row_of(place))}: index {indices[place]} is not among the features {base} "
+            f"to {num_features + base - 1}"
         )
     indices -= base
     if scale == "unit":
@@ -113,8 +113,8 @@ def targets(table: Table, labels: Ragged, num_labels: int, said_by: str) -> Spar
     if len(wrong):
         place = int(wrong[0])
         raise DataError(
-            f"{table.place(labels.row_of(place))}: label {labels.columns[place]} is not among the {num_labels} "
-            f"labels 0 to {num_labels - 1} ({said_by})"
+            f"{table.place(labels.row_of(place))}: label {labels.columns[place]} is not among the labels 0 "
+            f"to {num_labels - 1} ({said_by})"
         )
     return target_rows(labels.starts, labels.columns, num_labels)
 
@@ -146,7 +146,8 @@ def label_names(vocabulary: str | None, num_labels: int | None = None, said_by: 
     names = read_vocabulary(existing_file(vocabulary, "dataset.vocabulary"))
     if num_labels not in (None, len(names)):
         raise DataError(
-            f"dataset.vocabulary={vocabulary} has {counted(len(names), 'name')}, but there are {num_labels} labels"
+            f"dataset.vocabulary={vocabulary} has {counted(len(names), 'name')}, but there "
+            f"{are(num_labels)} {counted(num_labels, 'label')}"
         )
     return names
 

@@ -57,7 +57,7 @@ def open_table(file: Path) -> Table:
         try:
             return Table(file, tuple(next(reader, [])), name)
         except csv.Error as error:
-            raise _not_csv(file, reader.line_num, error) from None
+            raise _not_csv(file, 1, reader.line_num, error) from None
 
 
 def rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
@@ -79,6 +79,8 @@ def require_column(table: Table, column: str, setting: str, hint: str = "") -> N
         return
     close = difflib.get_close_matches(column, table.columns, n=1)
     advice = f"; did you mean {setting}={close[0]}?" if close else f"; type {setting}=NAME{hint}"
+    if close and close[0] != close[0].strip():
+        advice = f"; take out the blanks around {close[0]!r} there"
     header = ",".join(table.columns)
     if "\0" in header:
         advice = "; it is no text; if it is UTF-16, save it as UTF-8"
@@ -97,9 +99,12 @@ def _reader(stream: Iterator[str], file: Path) -> Any:
     return csv.reader(stream, strict=True, delimiter="\t" if file.suffix.lower() in TSV else ",")
 
 
-def _not_csv(file: Path, line: int, error: csv.Error) -> DataError:
+def _not_csv(file: Path, line: int, stop: int, error: csv.Error) -> DataError:
+    """Of a row that begins in `line`; `stop` is where the parser gave up: a quote that is left open takes in lines."""
     kind = "TSV" if file.suffix.lower() in TSV else "CSV"
-    return DataError(f"{file}, line {line}: not {kind}: {error}")
+    what = "a quoted cell that does not end" if str(error) == "unexpected end of data" else str(error)
+    to = f" (in a row from line {line} to {stop}: a quote is left open?)" if stop > line else ""
+    return DataError(f"{file}, line {line}: not {kind}: {what}{to}")
 
 
 def _text_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
@@ -107,7 +112,7 @@ def _text_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
     first, *others = (table.columns.index(column) for column in columns)
     pick = itemgetter(first, *others) if others else lambda row: (row[first],)
     with file.open(encoding=table.encoding, newline="") as stream:
-        reader = _reader(stream, file)
+        reader, line = _reader(stream, file), 1
         try:
             next(reader, [])
             line = reader.line_num + 1
@@ -124,7 +129,7 @@ def _text_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:
                     raise DataError(f"{place}: bytes of zero: no text; save it as UTF-8")
                 yield Row(place, cells)
         except csv.Error as error:
-            raise _not_csv(file, reader.line_num, error) from None
+            raise _not_csv(file, line, reader.line_num, error) from None
 
 
 def _parquet_rows(table: Table, columns: Sequence[str]) -> Iterator[Row]:

@@ -87,7 +87,9 @@ def _check(part: Vectors, train: Vectors) -> None:
         )
     for what, found in (("targets", part.targets), ("ids", part.ids), ("groups", part.groups)):
         if found is not None and len(found) != len(part.features):
-            raise DataError(f"{part.file}: {len(part.features)} rows of features, but {len(found)} of {what}")
+            raise DataError(
+                f"{part.file}: {counted(len(part.features), 'row')} of features, but {len(found)} of {what}"
+            )
     for rows in chunks(len(part.features)):
         _require_finite(part.features[rows], part.file, rows.start)
     seen: dict[str, int] = {}

@@ -1,13 +1,13 @@
 """PASCAL VOC: a list of images a split, an XML of objects an image, read as images with the labels of their objects."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mllc.data.download import fetch_voc
-from mllc.data.files import encoding as text_encoding
-from mllc.data.files import existing_file, is_file
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.files import existing_file, text_lines
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.image_names import IMAGE_SUFFIXES
 from mllc.data.image_samples import entry_samples, image_samples, names_images
@@ -60,7 +60,6 @@ def voc(
     Labels are VOC's twenty classes if there is no other, else those that occur in the splits, sorted. Raises DataError,
     naming file and line, and ConfigError for wrong settings.
     """
-    check_image_settings(size, on_bad_image, cache)
     check_choice("difficult", difficult)
     if download:
         fetch_voc(Path(root).expanduser(), 2007 if year is None else year)
@@ -78,7 +77,7 @@ def voc(
     if set(names) <= set(CLASSES):
         names = list(CLASSES)
     else:
-        notes.append(f"other classes than VOC's twenty: the {len(names)} that occur in the splits are the labels")
+        notes.append(f"other classes than VOC's twenty: the labels are those that occur in the splits, {len(names)}")
     return image_dataset(
         names, lists, top, size=size, on_bad_image=on_bad_image, cache=cache, cache_at=cache_folder, notes=notes
     )
@@ -136,7 +135,7 @@ def _list_file(folder: Path, named: str) -> str:
     main = folder / "ImageSets" / "Main"
     if "/" in named or named.endswith(".txt"):
         return named
-    if not (main / f"{named}.txt").exists():
+    if not os.path.isfile(main / f"{named}.txt"):
         there = sorted(file.stem for file in main.glob("*.txt") if "_" not in file.stem)  # not those of one class
         raise DataError(
             f"{main}: there is no list {named!r} in it; type one of {listed(there) or 'none'}, or the path of a file"
@@ -145,14 +144,13 @@ def _list_file(folder: Path, named: str) -> str:
 
 
 def _names(file: Path) -> list[Listed]:
-    with file.open(encoding=text_encoding(file)) as stream:
-        return [Listed(line.strip(), f"{file}, line {number}") for number, line in enumerate(stream, 1) if line.strip()]
+    return [Listed(name, place) for name, place in text_lines(file)]
 
 
 def _annotated(folder: Path, root: Path, line: Listed) -> tuple[str, list[tuple[str, bool]], str]:
     """The path of an image from `root`, its objects, and where it is listed."""
     file = folder / inside(f"Annotations/{line.name}.xml", folder, line.place)
-    if not is_file(file):
+    if not os.path.isfile(file):
         of_one_class = line.name.rpartition(" ")[2] in ("-1", "0", "1")
         hint = "; it looks like a list of one class: type another, such as trainval" if of_one_class else ""
         raise DataError(f"{line.place}: there is no annotation {file}{hint}")
@@ -164,6 +162,6 @@ def _image(folder: Path, root: Path, line: Listed, suffix: str) -> str:
     """The path of an image from `root`: a JPEG, else with the suffix that its annotation tells, else what is there."""
     for known in (".jpg", suffix, *IMAGE_SUFFIXES):
         image = inside(f"JPEGImages/{line.name}{known}", folder, line.place)
-        if known.lower() in IMAGE_SUFFIXES and is_file(folder / image):
+        if known.lower() in IMAGE_SUFFIXES and os.path.isfile(folder / image):
             return str((folder / image).relative_to(root))
     return str((folder / "JPEGImages" / f"{line.name}.jpg").relative_to(root))

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mllc.data.files import encoding as text_encoding
-from mllc.data.files import encoding_notes, existing_file
-from mllc.data.image_dataset import check_image_settings, image_dataset
+from mllc.data.files import encoding_notes, existing_file, text_lines
+from mllc.data.image_dataset import image_dataset
 from mllc.data.image_list import Entry, image_root, inside, require_entries
 from mllc.data.image_names import images_in
-from mllc.data.image_samples import entry_samples, image_samples, names_images
+from mllc.data.image_samples import entry_samples, image_samples, names_images, some
 from mllc.data.yolo_labels import label_path, read_labels
 from mllc.data.yolo_yaml import read_description
 from mllc.errors import DataError
@@ -51,7 +51,6 @@ def yolo(
     The labels of images/a.jpg are in labels/a.txt, those of obj/a.jpg in obj/a.txt; an image without such a file has
     none. Raises DataError, naming file and line, and ConfigError for wrong settings.
     """
-    check_image_settings(size, on_bad_image, cache)
     folder = image_root(root)
     described = read_description(folder, data)
     lists: dict[str, list[Entry]] = {}
@@ -81,7 +80,7 @@ def samples(path: Path, settings: Mapping[str, Any], encoding: Mapping[str, Any]
     if file.suffix.lower() == ".txt":
         if not file.resolve().is_relative_to(root.resolve()):
             return image_samples(path, settings, encoding)
-        return entry_samples(_in_list(root, file), root, settings, encoding)
+        return entry_samples(some(_in_list(root, file), file), root, settings, encoding)
     places = _places(root, read_description(root, str(file)).splits, {"test": None})
     if "test" not in places:
         raise DataError(f"INPUT {path}: it names no images to test on; give an image, a folder or a list (.txt)")
@@ -99,7 +98,7 @@ def _places(
             continue
         usual = [] if described else [folder for folder in PLAIN[split] if (root / folder).is_dir()]
         if place is not None:
-            places[split] = [Path(place).expanduser()]
+            places[split] = [Path(os.path.expanduser(place))]
         elif split in described or usual:
             places[split] = described.get(split) or usual[:1]
     if "train" in given and "train" not in places:
@@ -116,7 +115,7 @@ def _images(root: Path, place: str | Path, setting: str) -> Iterator[Entry]:
     """
     path = _found(root, place, setting)
     if path.is_file():
-        yield from _in_list(root, existing_file(path, setting))
+        yield from some(_in_list(root, existing_file(path, setting)), path)
         return
     if not path.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{setting}={place}: leads out of dataset.root={root}")
@@ -138,26 +137,16 @@ def _found(root: Path, place: str | Path, setting: str) -> Path:
     elif place.startswith("../"):
         tried = [root / place.removeprefix("../"), root / place]
     for path in tried:
-        if path.exists():
+        if os.path.exists(path):
             return path
     raise DataError(f"{setting}={place}: there is no such folder or list in dataset.root={root}")
 
 
 def _in_list(root: Path, file: Path) -> Iterator[Entry]:
     """The images of a list: `./a.jpg` starts from the folder of the list, others from the root."""
-    empty = True
-    with file.open(encoding=text_encoding(file)) as lines:
-        for number, line in enumerate(lines, 1):
-            image, place = line.strip(), f"{file}, line {number}"
-            if "\0" in image:
-                raise DataError(f"{place}: the line holds bytes of zero; if the file is UTF-16, save it as UTF-8")
-            if image:
-                empty = False
-                start = file.parent if image.startswith("./") else root
-                image = os.path.relpath(start / image, root)
-                yield Entry(inside(image, root, place), (), place)
-    if empty:
-        raise DataError(f"{file}: it lists no images")
+    for image, place in text_lines(file):
+        start = file.parent if image.startswith("./") else root
+        yield Entry(inside(os.path.relpath(start / image, root), root, place), (), place)
 
 
 def _labelled(root: Path, images: Sequence[Entry], names: Sequence[str], split: str, notes: list[str]) -> list[Entry]:

@@ -54,7 +54,7 @@ def _class(place: str, values: Sequence[str], names: Sequence[str]) -> str:
         if not _is_number(value):
             raise DataError(f"{place}: {value[:40]!r} is not a number")
     if len(first) > 9 or int(first) >= len(names):
-        raise DataError(f"{place}: class {first[:40]}, but the {counted(len(names), 'name')} end at {len(names) - 1}")
+        raise DataError(f"{place}: class {first[:40]}, but the classes are numbered 0 to {len(names) - 1}")
     return names[int(first)]
 
 

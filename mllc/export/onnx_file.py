@@ -7,7 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mllc.device import size
+from mllc.errors import ModelError
 from mllc.export.about import KEY
+
+MOST_BYTES = 1536 << 20
+"""Of weights: a file of ONNX ends at 2 GiB, and torch moves the weights of larger models into a second file, whose name
+the first one holds."""
+
+
+def check_size(network: nn.Module) -> None:
+    """ModelError for a network whose weights do not fit into one file of ONNX."""
+    needed = sum(value.nbytes for value in network.state_dict().values())
+    if needed > MOST_BYTES:
+        raise ModelError(
+            f"--format onnx: {size(needed)} of weights do not fit into one ONNX file, which holds {size(MOST_BYTES)}; "
+            "type --format torch_export or --format safetensors"
+        )
 
 
 def write_onnx(network: nn.Module, inputs: Tensor, about: dict[str, Any], file: Path) -> None:

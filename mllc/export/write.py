@@ -14,7 +14,7 @@ from torch import Tensor
 from mllc.errors import ConfigError, MllcError, ModelError
 from mllc.export.about import KEY, about
 from mllc.export.network import Network, example_inputs
-from mllc.export.onnx_file import write_onnx
+from mllc.export.onnx_file import check_size, write_onnx
 from mllc.trained import Trained
 
 SUFFIXES = {"torch_export": ".pt2", "onnx": ".onnx", "safetensors": ".safetensors"}
@@ -56,6 +56,7 @@ def _torch_export(network: Network, inputs: Tensor, trained: Trained, file: Path
 
 
 def _onnx(network: Network, inputs: Tensor, trained: Trained, file: Path) -> None:
+    check_size(network)
     write_onnx(network, inputs, about(trained), file)
 
 

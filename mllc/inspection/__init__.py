@@ -15,15 +15,15 @@ from mllc.data.statistics import label_statistics
 from mllc.evaluate import evaluate_baselines
 from mllc.inspection.duplicates import Copies, copies, same_ids
 from mllc.inspection.image_files import ImageFiles, image_files
-from mllc.inspection.labels import LabelFacts, label_facts, positives
+from mllc.inspection.labels import LabelFacts, label_facts, label_sets, positives
 from mllc.inspection.pairs import Frequent, Pair, most_frequent, strongest_pairs
 from mllc.result import Metrics
 from mllc.types import Dataset, Split
 
 SPLITS = ("train", "val", "test")
 
-BASELINES_LIMIT = 1 << 27
-"""Entries of the targets of validation and test together up to which the baselines are scored."""
+BASELINES_LIMIT = 1 << 25
+"""Entries of the targets of validation and test together up to which the baselines are scored: some seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +63,15 @@ def inspect(dataset: Dataset, *, root: Path | None = None, shrinkage: float = 10
     """
     splits = {name: dataset.split(name) for name in SPLITS}
     matrices = {name: positives(split) for name, split in splits.items()}
+    sets = {name: label_sets(matrix) for name, matrix in matrices.items()}
     num_labels = len(dataset.label_names)
-    within, across = copies(splits, matrices)
+    within, across = copies(splits, sets)
     return Inspection(
         kind=dataset.kind,
         input_shape=dataset.input_shape,
         label_names=dataset.label_names,
-        whole=label_facts(list(splits.values()), list(matrices.values())),
-        splits={name: label_facts([split], [matrices[name]]) for name, split in splits.items()},
+        whole=label_facts(list(splits.values()), list(matrices.values()), list(sets.values())),
+        splits={name: label_facts([split], [matrices[name]], [sets[name]]) for name, split in splits.items()},
         pairs=strongest_pairs(list(matrices.values()), num_labels),
         frequent=most_frequent(list(matrices.values()), num_labels),
         within=within,

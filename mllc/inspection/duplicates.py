@@ -3,13 +3,12 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import torch
 
-from mllc.data.rows import Matrix, Sparse
-from mllc.inspection.labels import label_sets
+from mllc.data.rows import Sparse
 from mllc.types import Rows, Split
 
 MOST_EXAMPLES = 5
@@ -31,16 +30,15 @@ class Copies:
 
 
 def copies(
-    splits: Mapping[str, Split], matrices: Mapping[str, Matrix]
+    splits: Mapping[str, Split], labels: Mapping[str, Sequence[bytes]]
 ) -> tuple[dict[str, Copies], dict[tuple[str, str], Copies]]:
     """Equal inputs within each split, and in the later of two splits those that the earlier one has.
 
-    matrices  the positives of each split
+    labels  of each split the samples' label sets, see `mllc.inspection.labels.label_sets`
     Inputs are compared by a 128-bit digest of each sample: of numbers as they are read, of pixels as they are decoded.
     """
     sparse = all(isinstance(split.inputs, Sparse) for split in splits.values())
     digests = {name: list(row_digests(split.inputs, sparse)) for name, split in splits.items()}
-    labels = {name: label_sets(matrix) for name, matrix in matrices.items()}
     ids = {name: split.ids for name, split in splits.items()}
     return _repeated(digests, labels, ids)
 
@@ -61,7 +59,7 @@ def row_digests(rows: Rows, sparse: bool) -> Iterator[bytes]:
     if sparse and isinstance(rows, Sparse):
         matrix = rows.matrix
         places, values = matrix.indices.astype(np.int64), matrix.data
-        for start, end in zip(matrix.indptr.tolist(), matrix.indptr[1:].tolist(), strict=False):
+        for start, end in pairwise(matrix.indptr.tolist()):
             yield _digest(places[start:end].tobytes() + values[start:end].tobytes())
         return
     for index in torch.arange(len(rows)).split(CHUNK):

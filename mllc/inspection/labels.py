@@ -96,14 +96,13 @@ def positives(split: Split) -> Matrix:
     return csr_matrix((np.ones(len(labels), np.int32), labels, starts), shape=split.targets.shape)
 
 
-def label_facts(splits: Sequence[Split], matrices: Sequence[Matrix]) -> LabelFacts:
-    """The facts of splits together, whose positives are `matrices`."""
+def label_facts(splits: Sequence[Split], matrices: Sequence[Matrix], sets: Sequence[Sequence[bytes]]) -> LabelFacts:
+    """The facts of splits together, whose positives are `matrices`, and whose label sets are `sets`."""
     lengths = np.concatenate([np.diff(matrix.indptr) for matrix in matrices])
-    sets = {labels for matrix in matrices for labels in label_sets(matrix)}
     return LabelFacts(
         counts=np.sum([np.bincount(one.indices, minlength=one.shape[1]) for one in matrices], axis=0),
         per_sample=np.bincount(lengths, minlength=1),
-        label_sets=len(sets),
+        label_sets=len(set().union(*sets)),
         unknown=sum(int((~split.mask).sum()) for split in splits if split.mask is not None),
     )
 

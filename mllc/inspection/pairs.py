@@ -52,9 +52,11 @@ def strongest_pairs(
     """
     truth = _stacked(matrices)
     samples, counts = truth.shape[0], np.bincount(truth.indices, minlength=num_labels)
-    by_label, found = truth.tocsc(), []
-    step = max(1, BLOCK_ENTRIES // num_labels)
-    for start in range(0, num_labels, step):
+    labels = np.flatnonzero(counts >= least)  # the others are in no pair; of a million labels most may be
+    by_label, counts, found = truth.tocsc()[:, labels], counts[labels], []
+    truth = by_label.tocsr()
+    step = max(1, BLOCK_ENTRIES // max(len(labels), 1))
+    for start in range(0, len(labels), step):
         block = (by_label[:, start : start + step].T @ truth).tocoo()
         rows = block.row + start
         keep = (block.col > rows) & (block.data >= least)
@@ -62,7 +64,7 @@ def strongest_pairs(
         jaccard = together / (counts[first] + counts[second] - together)
         best = np.lexsort((second, first, -jaccard))[:most]
         lift = together[best] * samples / (counts[first[best]].astype(float) * counts[second[best]])
-        columns = (first[best], second[best], together[best], jaccard[best], lift)
+        columns = (labels[first[best]], labels[second[best]], together[best], jaccard[best], lift)
         found += [Pair(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     return tuple(sorted(found, key=lambda pair: (-pair.jaccard, pair.first, pair.second))[:most])
 

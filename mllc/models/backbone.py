@@ -97,6 +97,8 @@ def _may_be(stages: nn.Sequential, freeze: str | int, layers: int) -> str:
     """What `freeze` may be, for a message."""
     names = _ends(stages)
     inside = {name for stage in stages for name, _ in stage.named_modules() if isinstance(stage, fx.GraphModule)}
+    if str(freeze) == "0":
+        return "N is how many of the last layers are trained: type all to train none of them, none to train all"
     counts = f"this backbone has {layers} layers with weights; use none, all, or the number of last layers to train, "
     counts += f"1 to {layers}"
     if isinstance(freeze, str) and freeze in inside:
@@ -120,6 +122,6 @@ def require_images(name: str, input_shape: tuple[int, ...], smallest: int = 1) -
         raise ModelError(
             f"backbone={name} needs images of at least {smallest} x {smallest} pixels, and these have "
             f"{input_shape[1]} x {input_shape[2]}; raise dataset.size (of digits: dataset.grid, 8 pixels a cell), or "
-            "use backbone=resnet18"
+            "choose another: mllc list backbones"
         )
     return input_shape[0]

@@ -11,6 +11,8 @@ from mllc.suggest import did_you_mean
 USUAL_SIZE = 64
 """Pixels along the side of an image where no published weights ask for another."""
 
+LEAST_SIZE = 32
+"""Pixels along the shorter side of an image at least: nearly all of these networks halve an image five times."""
 
 SCALE_THEMSELVES = ("googlenet", "inception_v3")
 """Models that bring the pixels of published weights from ImageNet's scale to [-1, 1] inside (`transform_input`)."""

@@ -10,7 +10,7 @@ from torchvision import models
 from mllc.errors import ModelError
 from mllc.models.backbone import Backbone, require_images
 from mllc.models.cut import cut
-from mllc.models.published import SCALE_THEMSELVES, published
+from mllc.models.published import LEAST_SIZE, SCALE_THEMSELVES, published
 from mllc.models.weights import load_weights
 
 
@@ -47,7 +47,7 @@ def torchvision_model(input_shape: tuple[int, ...], *, name: str, weights: str |
     images that the model cannot take.
     """
     about = published(name)
-    channels = require_images(name, input_shape)
+    channels = require_images(name, input_shape, LEAST_SIZE)
     if channels not in (1, 3):
         raise ModelError(f"backbone={name} takes images of 1 or 3 channels, and these have {channels}")
     model = _untrained(name)

@@ -1,6 +1,7 @@
 """The samples of a file that the user names, as the reader of a run's data set reads them, in batches."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,19 @@ def samples(
     raises    ConfigError for a reader that cannot do that; DataError for what it cannot read, and for no samples
     """
     read = _reader(dataset, allow)
-    if not path.exists():
-        raise DataError(f"INPUT {path}: there is no such file or folder")
+    check_input(path)
     empty = True
     for chunk in read(path, dataset, encoding):
         empty = empty and not chunk.ids
         yield chunk
     if empty:
         raise DataError(f"INPUT {path}: there are no samples in it")
+
+
+def check_input(path: Path) -> None:
+    """DataError where there is nothing of that name."""
+    if not os.path.exists(path):  # also for a name that is too long for any file
+        raise DataError(f"INPUT {path}: there is no such file or folder")
 
 
 def batched(chunks: Iterable[Samples], size: int) -> Iterator[Samples]:

@@ -1,5 +1,6 @@
 """An Inspection in words: what was found. What follows from it is in mllc.report.shortlist."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,10 +14,20 @@ FEW = 10
 """Training positives below which a label's figures are chance."""
 
 
+def zeros(ones: float) -> str:
+    """The share of what is not one, in percent: two decimals, or as many as it takes to differ from 100.
+
+    >>> zeros(0.3026), zeros(0.000003), zeros(0)
+    ('69.74', '99.9997', '100.00')
+    """
+    decimals = max(2, -math.floor(math.log10(100 * ones))) if ones else 2
+    return f"{100 * (1 - ones):.{decimals}f}"
+
+
 def about(found: Inspection, title: str) -> str:
     """One line: what it is, and how large."""
     shape = found.input_shape
-    size = counted(shape[0], "feature") if found.kind == "features" else f"images of {shape[1]} x {shape[2]}"
+    size = counted(shape[0], "feature") if found.kind == "features" else f"images of {shape[2]} x {shape[1]}"
     return f"{title}: {counted(found.whole.num_samples, 'sample')}, {size}, {counted(len(found.label_names), 'label')}"
 
 
@@ -52,7 +63,8 @@ def _imbalance(found: Inspection) -> str:
 def _rare(found: Inspection) -> str:
     counts = found.splits["train"].counts
     few = int(((counts > 0) & (counts < FEW)).sum())
-    return f"{few} of {len(counts)} labels have 1 to {FEW - 1} positives in training." if few else ""
+    verb = "has" if few == 1 else "have"
+    return f"{few} of {len(counts)} labels {verb} 1 to {FEW - 1} positives in training." if few else ""
 
 
 def _never_true(found: Inspection) -> str:
@@ -83,7 +95,7 @@ def copies(found: Inspection) -> list[tuple[str, Copies, int]]:
 
 
 def _copies(found: Inspection) -> str:
-    what = f"pixels at {found.input_shape[1]} x {found.input_shape[2]}" if found.kind == "images" else "inputs"
+    what = f"pixels at {found.input_shape[2]} x {found.input_shape[1]}" if found.kind == "images" else "inputs"
     if not copies(found):
         return f"Copies: no two samples have the same {what}."
     return f"Copies have the same {what} as an earlier sample of their split, or as one of another."
@@ -104,14 +116,15 @@ def _unknown(found: Inspection) -> str:
 
 
 def _baselines(found: Inspection) -> str:
-    if not found.baselines:
-        return "The baselines are left out: so many targets take a run to score."
-    nothing = found.baselines["test"]["all_zeros"].get("hamming_loss")
-    if nothing is None:
+    test = found.splits["test"]
+    known = test.num_samples * len(found.label_names) - test.unknown
+    if not known:
         return ""
+    nothing = int(test.counts.sum()) / known
+    left_out = "" if found.baselines else " Further baselines are left out: so many targets take a run to score."
     return (
-        f"Predicting nothing has a Hamming loss of {nothing:.4g} on test and is right on {100 * (1 - nothing):.4g} % "
-        "of its targets: neither says that a model has learned anything."
+        f"Predicting nothing has a Hamming loss of {nothing:.4g} on test and is right on {zeros(nothing)} % of its "
+        f"targets: neither says that a model has learned anything.{left_out}"
     )
 
 

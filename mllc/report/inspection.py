@@ -14,7 +14,7 @@ from mllc.inspection.labels import LabelFacts
 from mllc.inspection.pairs import Pair
 from mllc.report.diagnosis import FORMATS, check_format
 from mllc.report.grid import Column, fit, to_text
-from mllc.report.inspected import about, copies, findings
+from mllc.report.inspected import about, copies, findings, zeros
 from mllc.report.shortlist import advice, as_objects, next_command, shortlist, weights
 from mllc.result import BASELINES, Metrics
 
@@ -179,7 +179,7 @@ def _split_columns() -> list[Column[Any]]:
         column("samples", lambda facts: str(facts.num_samples)),
         column("labels\na sample", lambda facts: f"{facts.cardinality:.3f}"),
         column("±", lambda facts: f"{facts.spread:.2f}", 5),
-        column("zeros\n(%)", lambda facts: f"{100 * (1 - facts.density):.2f}"),
+        column("zeros\n(%)", lambda facts: zeros(facts.density)),
         column("label\nsets", lambda facts: str(facts.label_sets), 4),
         column("no label\ntrue", lambda facts: str(facts.empty), 2),
         column("all labels\ntrue", lambda facts: str(facts.full), 6),

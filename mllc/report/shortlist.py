@@ -8,6 +8,8 @@ from mllc.advice import PositiveWeight, positive_weight
 from mllc.config import catalogue
 from mllc.inspection import Inspection
 from mllc.inspection.labels import LabelFacts
+from mllc.report.inspected import zeros
+from mllc.wording import counted
 
 WEIGHTED = 1.1
 """Weight of positives from which one is worth trying."""
@@ -61,11 +63,11 @@ def shortlist(found: Inspection) -> list[Suggestion]:
 
 
 def _outnumbered(train: LabelFacts, weight: PositiveWeight) -> list[Suggestion]:
-    zeros = f"{100 * (1 - train.density):.4g} % of the targets are 0"
-    found = [Suggestion("weighted_bce", f"{zeros}; positives weigh more, by the weight below")]
+    share = f"{zeros(train.density)} % of the targets are 0"
+    found = [Suggestion("weighted_bce", f"{share}; positives weigh more, by the weight below")]
     if train.density < SPARSE:
-        found.append(Suggestion("asymmetric", f"{zeros}; those that the model has right count next to nothing"))
-        found.append(Suggestion("zlpr", f"{zeros}; a sample's labels are judged together, however many they are"))
+        found.append(Suggestion("asymmetric", f"{share}; those that the model has right count next to nothing"))
+        found.append(Suggestion("zlpr", f"{share}; a sample's labels are judged together, however many they are"))
     return found
 
 
@@ -74,8 +76,9 @@ def _counted(train: LabelFacts) -> list[Suggestion]:
     mean, most = train.cardinality, len(train.per_sample) - 1
     if train.spread <= STEADY * mean and train.empty <= FEW_EMPTY * train.num_samples:
         k = max(1, round(mean))
-        number = f"samples have {mean:.3g} true labels, give or take {train.spread:.2g}"
-        return [Suggestion("softmax_ce", f"{number}: the {k} largest are an answer (loss.rule=top_k)")]
+        number = f"samples have {mean:.3g} true {'label' if mean == 1 else 'labels'}, give or take {train.spread:.2g}"
+        largest = "largest is" if k == 1 else f"{k} largest are"
+        return [Suggestion("softmax_ce", f"{number}: the {largest} an answer (loss.rule=top_k)")]
     least = int((train.per_sample > 0).argmax())
     return [Suggestion("softmax_count", f"samples have {least} to {most} true labels; it learns which, and how many")]
 
@@ -91,10 +94,10 @@ def advice(found: Inspection, listed: Sequence[Suggestion]) -> dict[str, str]:
     told = {}
     if weight is not None and weight.own >= WEIGHTED:
         told["pos_weight"] = (
-            f"A weight of positives (pos_weight) to start from: {weight.own:.2g} where labels are predicted at "
-            f"probability 1/2, {weight.tuned:.2g} where the threshold is tuned. A rule of thumb for micro-F1, from "
+            f"A weight of positives (pos_weight) to start from: {_rough(weight.own)} where labels are predicted at "
+            f"probability 1/2, {_rough(weight.tuned)} where the threshold is tuned. A rule of thumb for micro-F1, from "
             "made data (benchmarks/README.md); the balanced weight, zeros over ones, would be "
-            f"{(1 - train.density) / train.density:.3g}."
+            f"{_rough((1 - train.density) / train.density, 3)}."
         )
     told["threshold"] = (
         "Tune the threshold, whatever the loss: much of what separates losses at their own threshold is gone at the "
@@ -123,13 +126,21 @@ def advice(found: Inspection, listed: Sequence[Suggestion]) -> dict[str, str]:
         )
     if train.never_true:
         told["never"] = (
-            f"No loss learns the {train.never_true} of {len(found.label_names)} labels that are never true in "
-            "training: leave them out, or find samples of them."
+            f"No loss learns labels that are never true in training ({train.never_true} of {len(found.label_names)}): "
+            "leave them out, or find samples of them."
         )
     leaked = found.across["train", "test"].count
     if leaked:
-        told["leak"] = f"{leaked} test samples are copies of training samples: figures on test flatter."
+        told["leak"] = (
+            f"{counted(leaked, 'test sample')} {'is a copy' if leaked == 1 else 'are copies'} of training samples: "
+            "figures on test flatter."
+        )
     return told
+
+
+def _rough(number: float, digits: int = 2) -> str:
+    """The first digits of a number, as it would be typed: 1100, not 1.1e+03."""
+    return f"{float(f'{number:.{digits}g}'):.10g}"
 
 
 def next_command(listed: Sequence[Suggestion], overrides: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ EVERYTHING = {
     "brightness": 0.4,
     "contrast": 0.4,
     "saturation": 0.4,
+    "hue": 0.1,
     "rand_augment": 2,
     "magnitude": 9,
 }
@@ -82,11 +83,12 @@ def test_augmentation_is_the_same_on_a_gpu():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"flip": 1.5}, {"flip": -0.1}, {"crop": -1}, {"magnitude": 31}, {"contrast": -1.0}]
+    "settings",
+    [{"flip": 1.5}, {"flip": -0.1}, {"crop": -1}, {"crop": 2}, {"magnitude": 31}, {"contrast": -1.0}, {"hue": 0.6}],
 )
 def test_augmentation_out_of_range(settings: dict[str, Any]):
     with pytest.raises(ConfigError, match=f"dataset.augment.{next(iter(settings))}="):
-        augment(torch.zeros(1, 1, 2, 2), seeded(), **settings)
+        augment(torch.zeros(1, 1, 3, 2), seeded(), **settings)
 
 
 def test_what_is_random():
@@ -111,6 +113,18 @@ def test_colours_are_those_of_torchvision(name, channels):
     expected = torch.stack([change(i.float() / 255, f.item()) for i, f in zip(images, factors, strict=True)])
     assert_close(found, expected, rtol=0, atol=1e-5)
     assert torch.equal(found, colour(images.float() / 255, seeded(), **{name: 1.5}))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_hues_are_those_of_torchvision(channels):
+    images = photographs(240, channels=channels)
+    images[:8] = images[:8, :1]  # grey
+    images[8:40] = images[8:40].float().div(51).round().mul(51).byte()  # with channels that are equal, 0 and 255
+    turns = torch.rand(len(images), generator=seeded()) - 0.5
+    found = colour(images, seeded(), hue=0.5)
+    expected = [oracle.adjust_hue(i.float() / 255, turn.item()) for i, turn in zip(images, turns, strict=True)]
+    assert_close(found, torch.stack(expected), rtol=0, atol=1e-5)
+    assert_close(found.amax(1), images.amax(1) / 255)
 
 
 def test_strengths_of_colours_are_ranges():

@@ -1,20 +1,19 @@
 """COCO files: categories with gaps, empty rows, crowds, layouts, every refusal by the annotation's id, any bytes."""
 
-import contextlib
 import json
-import random
 
 import pytest
 import torch
+from damage import require_words
 from formats import write_images
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mllc.build import objective_of, share
 from mllc.config.compose import compose
 from mllc.data.coco import coco, samples
 from mllc.data.coco_json import read_instances
-from mllc.errors import ConfigError, DataError, MllcError
+from mllc.errors import ConfigError, DataError
 
 CATEGORIES = [{"id": 90, "name": "tooth brush"}, {"id": 1, "name": "person"}, {"id": 17, "name": "cat"}]
 
@@ -122,6 +121,8 @@ def test_the_folder_of_the_images_is_given(folder):
     assert read(folder, train_images="other").train.ids[0] == "other/a.png"
     with pytest.raises(DataError, match=r"dataset\.train_images=nowhere: there is no such folder in dataset\.root"):
         read(folder, train_images="nowhere")
+    with pytest.raises(DataError, match=r"dataset\.train_images=x+: there is no such folder in dataset\.root"):
+        read(folder, train_images="x" * 300)
     with pytest.raises(DataError, match=r"leads out of dataset\.root"):
         read(folder, train_images="..")
 
@@ -236,8 +237,6 @@ def test_wrong_settings(folder, monkeypatch):
         read(folder, year=2014)
     with pytest.raises(DataError, match=r"dataset\.train=x\.json: there is no such file"):
         read(folder, train="x.json")
-    with pytest.raises(DataError, match=r"dataset\.root=.*nowhere: there is no such folder"):
-        read(folder / "nowhere")
     with pytest.raises(ConfigError, match=r"dataset\.year=2015: there is a download for 2014 and 2017"):
         read(folder, year=2015, download=True)
     asked = []
@@ -272,7 +271,7 @@ def test_samples_know_the_folder_of_the_split_s_images(folder):
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8).map(str.strip).filter(bool)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.data())
 def test_any_file_is_read_back(tmp_path, data):
     identifiers = st.integers(0, 10**12)
@@ -295,15 +294,4 @@ def test_any_file_is_read_back(tmp_path, data):
 
 
 def test_any_bytes_give_a_data_set_or_one_message(folder):
-    file = folder / "annotations" / "instances_train2017.json"
-    whole = file.read_bytes()
-    for seed in range(150):
-        chance, raw = random.Random(seed), bytearray(whole)
-        for _ in range(chance.randint(1, 6)):
-            at = chance.randrange(len(raw))
-            raw[at : at + chance.choice([0, 1, 1, 8])] = bytes(
-                chance.choices(b'{}[]",:019-aE\x00\xff\\', k=chance.randint(0, 2))
-            )
-        file.write_bytes(raw)
-        with contextlib.suppress(MllcError):
-            read(folder)
+    require_words(lambda: read(folder), folder / "annotations" / "instances_train2017.json", letters=b"\\aE.-")

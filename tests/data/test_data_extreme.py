@@ -105,7 +105,7 @@ def test_new_samples_are_those_of_the_test_split(write, tmp_path):
         (ONE.replace("4 5 6", "4 9 6"), "line 1: the header says 9 features, but the model was trained on 5"),
         (ONE.replace("4 5 6", "9 5 6"), "the header says 9 samples, but there are 4 rows"),
         (ONE.replace("4 5 6", "3 5 6"), "the header says 3 samples, but there are more rows"),
-        (ONE.replace("1:1", "5:1"), "new.txt, line 3: index 5 is not among the 5 features 0 to 4"),
+        (ONE.replace("1:1", "5:1"), "new.txt, line 3: index 5 is not among the features 0 to 4"),
     ):
         with pytest.raises(DataError, match=message):
             list(samples(tmp_path / write(text, "new.txt"), {}, data.encoding))
@@ -116,11 +116,12 @@ def test_new_samples_are_those_of_the_test_split(write, tmp_path):
     [
         ("4 5 6", "5 5 6", "the header says 5 samples, but there are 4 rows; is the file complete"),
         ("4 5 6", "3 5 6", "the header says 3 samples, but there are 4 rows"),
-        ("4 5 6", "4 4 6", r"train\.txt, line 5: index 4 is not among the 4 features 0 to 3"),
-        ("4 5 6", "4 5 5", r"line 2: label 5 is not among the 5 labels 0 to 4 \(as the header of train\.txt says\)"),
+        ("4 5 6", "4 4 6", r"train\.txt, line 5: index 4 is not among the features 0 to 3"),
+        ("4 5 6", "4 5 5", r"line 2: label 5 is not among the labels 0 to 4 \(as the header of train\.txt says\)"),
         ("4 5 6\n", "", "line 1: the header `samples features labels`, .* not '5,0 0:0.5 2:2'; .* dataset=libsvm"),
         ("4 5 6", "4 5", r"train\.txt, line 2: `index:value` is expected, not the label 5"),
         ("4 5 6", "4", "line 1: the header"),
+        ("4 5 6", "4 0 6", "line 1: the header says 0 features"),
         ("4 5 6", "4 5 20000000", "20,000,000 labels: at most"),
         ("4 5 6", "4 5 -6", "line 1: the header"),
         ("4:1", "4:one", "line 5: a finite number is expected"),
@@ -143,7 +144,7 @@ def test_pairs_that_are_refused(write, tmp_path):
     for text, message in (
         (Y.replace("4 6", "5 6"), "line 1: `4 LABELS` is expected, not '5 6': .*trn_X_Xf.txt has 4 samples"),
         (ONE, "line 1: `4 LABELS` is expected, not '4 5 6'"),
-        (Y.replace("4 6", "4 5"), r"line 2: label 5 is not among the 5 labels 0 to 4"),
+        (Y.replace("4 6", "4 5"), r"line 2: label 5 is not among the labels 0 to 4"),
         (Y.replace("5:1.0", "5:0.5"), "line 2: label 5 has the value 0.5; a label that is true is written `label:1`"),
         (Y.replace("3:1", "3"), "line 5: `index:value` is expected, not the label 3"),
         (Y.replace("3:1\n", ""), "the header says 4 samples, but there are 3 rows"),

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import random
 import re
 import sys
 
@@ -11,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from damage import require_words
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from mllc.data.images import images, samples
-from mllc.errors import ConfigError, DataError, MllcError
+from mllc.errors import ConfigError, DataError
 
 NAMES = ("sun", "sea", "N/A", "nan", "None", "null")
 """A label may be called as others write what is missing."""
@@ -297,6 +297,9 @@ def test_latin_1_is_read_and_noted(folder):
         ("image,sun\na.png,1\n", {}, "no column 'labels' .*a column of 0 and 1, dataset.label_columns=rest"),
         ("image,labels\na.png,No|sun\n", {"empty_label": "No"}, "line 2: 'No' stands beside 'sun'"),
         ("image,labels\na.png,s\0un\n", {}, "line 2: bytes of zero"),
+        ("image,labels\na.png,1|0\nb.png,0|0\n", {"vocabulary": None}, r"line 3: '0\|0' seems to be a 0 or 1 for each"),
+        ('image,labels\na.png,"[0, 1, 0]"\n', {"vocabulary": None}, "a 0 or 1 for each.* dataset.labels_as=list"),
+        ("image, labels\na.png,sun\n", {}, "no column 'labels' .* take out the blanks around ' labels' there"),
     ],
 )
 def test_lists_that_are_refused(folder, text, given, message):
@@ -393,7 +396,7 @@ NAME = NAME.filter(lambda name: name == name.strip() and not (name[0] == "[" and
 ROWS = st.lists(st.lists(NAME, max_size=4, unique=True), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(rows=ROWS, kind=st.sampled_from(["csv", "tsv", "parquet"]), how=st.sampled_from(["joined", "list", "columns"]))
 def test_any_labels_are_read_back(folder, rows, kind, how):
     paths = [f"{name}.png" for name, _ in zip("abcd", rows, strict=False)]
@@ -420,22 +423,6 @@ def test_any_labels_are_read_back(folder, rows, kind, how):
     assert [set(row) for row in labels(data.train, data.label_names)] == [set(row) for row in rows]
 
 
-def mutated(content: bytes, seed: int) -> bytes:
-    """Bytes changed, cut or doubled at random."""
-    chance, changed = random.Random(seed), bytearray(content)
-    for _ in range(chance.randint(1, 4)):
-        place = chance.randrange(len(changed))
-        what = chance.randrange(4)
-        if what == 0:
-            del changed[place : place + chance.randint(1, 5)]
-        elif what == 1:
-            changed[place:place] = chance.choice([b",", b'"', b"|", b"[", b"\n", b"\r", b"\0", b"\xff", b"'", b"\\u"])
-        else:
-            changed[place] = chance.randrange(256)
-        changed = changed or bytearray(b"\n")
-    return bytes(changed)
-
-
 @pytest.mark.parametrize("kind", ["joined", "list", "columns", "index", "parquet"])
 def test_damaged_lists_never_end_in_another_error(folder, kind):
     given = {}
@@ -451,13 +438,6 @@ def test_damaged_lists_never_end_in_another_error(folder, kind):
     name = "train.parquet" if kind == "parquet" else "train.csv"
     if kind == "parquet":
         write_parquet(folder, image=["a.png", "b.png"], labels=[["sun"], ["sea", "sun"]])
-        text = (folder / name).read_bytes()
-    read_back = 0
-    for seed in range(150):
-        write(folder, mutated(text, seed), name)
-        try:
-            read(folder, name, **given)
-            read_back += 1
-        except MllcError:
-            pass
-    assert read_back < 150
+    else:
+        write(folder, text, name)
+    require_words(lambda: read(folder, name, **given), folder / name, letters=b",\"|[]\n\r'\\u")

@@ -52,7 +52,7 @@ def test_the_files_agree_on_the_base(write):
     assert dense(data.train.inputs)[0].tolist() == [0, 0.5, 0, 2, 0, 0]
     assert dense(data.test.inputs).tolist() == [[3, 0, 0, 0, 0, 1]]
     assert any("numbered from 0, for an index 0 occurs" in note for note in data.notes)
-    with pytest.raises(DataError, match=r"test\.txt, line 1: index 0 is not among the 5 features 1 to 5"):
+    with pytest.raises(DataError, match=r"test\.txt, line 1: index 0 is not among the features 1 to 5"):
         libsvm(train=train, test=test, index_base=1)
     assert libsvm(train=train, index_base=0).input_shape == libsvm(train=train, index_base="0").input_shape == (5,)
 
@@ -60,10 +60,10 @@ def test_the_files_agree_on_the_base(write):
 def test_counts_that_are_given(write):
     data = libsvm(train=write(TEXT), num_features=10, num_labels=7)
     assert (data.input_shape, len(data.label_names), data.train.targets.shape) == ((10,), 7, (4, 7))
-    with pytest.raises(DataError, match=r"train\.txt, line 3: index 4 is not among the 3 features 1 to 3"):
+    with pytest.raises(DataError, match=r"train\.txt, line 3: index 4 is not among the features 1 to 3"):
         libsvm(train=write(TEXT), num_features=3)
     with pytest.raises(
-        DataError, match=r"train\.txt, line 1: label 2 is not among the 2 labels 0 to 1 \(dataset\.num_labels=2\)"
+        DataError, match=r"train\.txt, line 1: label 2 is not among the labels 0 to 1 \(dataset\.num_labels=2\)"
     ):
         libsvm(train=write(TEXT), num_labels=2)
 
@@ -71,7 +71,7 @@ def test_counts_that_are_given(write):
 def test_a_vocabulary(write):
     names = write("sea\n blue sky\nN/A\n", "names.txt")
     assert libsvm(train=write(TEXT), vocabulary=names).label_names == ("sea", "blue sky", "N/A")
-    with pytest.raises(DataError, match=r"line 1: label 2 is not among the 2 labels 0 to 1 \(dataset.vocabulary="):
+    with pytest.raises(DataError, match=r"line 1: label 2 is not among the labels 0 to 1 \(dataset.vocabulary="):
         libsvm(train=write(TEXT), vocabulary=write("sea\nsky\n", "two.txt"))
     with pytest.raises(DataError, match="has 3 names, but there are 5 labels"):
         libsvm(train=write(TEXT), vocabulary=names, num_labels=5)
@@ -128,7 +128,7 @@ def test_new_samples_are_those_of_the_test_split(write, tmp_path):
         assert torch.equal(torch.cat([part.inputs for part in found]), dense(data.test.inputs))
         assert [name for part in found for name in part.ids] == ["test.txt:0", "test.txt:1", "test.txt:2"]
         assert found[0].inputs.dtype == torch.float32
-    with pytest.raises(DataError, match=r"new\.txt, line 2: index 5 is not among the 4 features 1 to 4"):
+    with pytest.raises(DataError, match=r"new\.txt, line 2: index 5 is not among the features 1 to 4"):
         list(samples(write_path(tmp_path, "1:1\n5:1\n"), {}, data.encoding))
     with pytest.raises(DataError, match="there are no samples"):
         list(samples(write_path(tmp_path, "# nothing\n\n"), {}, data.encoding))

@@ -82,8 +82,8 @@ def test_fingerprint_is_of_the_content():
 def test_constant_labels():
     data = split(targets=[(1, 0, 1), (1, 0, 0)])
     assert constant_labels("abc", label_statistics(data)) == [
-        "1 of 3 labels are never true in training: 'b'",
-        "1 of 3 labels are always true in training: 'a'",
+        "1 of 3 labels is never true in training: 'b'",
+        "1 of 3 labels is always true in training: 'a'",
     ]
     unknown = split(targets=[(1, 0, 1), (1, 0, 0)], mask=torch.tensor([[False, True, False], [True, True, True]]))
     assert constant_labels("abc", label_statistics(unknown)) == ["2 of 3 labels are never true in training: 'b', 'c'"]

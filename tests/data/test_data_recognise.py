@@ -266,6 +266,8 @@ def test_voc_and_yolo(tmp_path):
 
 
 def test_what_is_not_recognised(tmp_path):
+    with pytest.raises(DataError, match=r"dataset\.path=x+: there is no such file or folder in /"):
+        recognise("x" * 300)
     with pytest.raises(DataError, match=r"dataset\.path=no/where: there is no such file or folder in /"):
         recognise("no/where")
     (tmp_path / "empty").mkdir()

@@ -138,7 +138,7 @@ def test_single_positives():
     assert (kept <= targets).all()
     assert kept.dtype == torch.uint8
     lost = int(targets.sum() - kept.sum())
-    assert found.notes == (f"single positives: {lost} true labels of 400 training samples count as false",)
+    assert found.notes == (f"single positives: {lost} true labels of 400 training samples set to false",)
     assert torch.equal(dense(single_positive(a_dataset(sparse(targets)), seeded()).train.targets), kept)
     assert not torch.equal(dense(single_positive(a_dataset(sparse(targets)), seeded(1)).train.targets), kept)
     full = dense(single_positive(a_dataset(sparse(torch.ones(3000, 3).byte())), seeded()).train.targets)

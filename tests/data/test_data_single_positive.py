@@ -23,7 +23,7 @@ def test_each_training_sample_keeps_one_of_its_true_labels():
     assert found.val is data.val
     assert found.test is data.test
     lost = int(targets.sum() - found.train.targets.sum())
-    assert f"{lost} true labels of 200 training samples count as false" in found.notes[-1]
+    assert f"{lost} true labels of 200 training samples set to false" in found.notes[-1]
 
 
 def test_every_true_label_is_as_likely_and_the_seed_decides():

@@ -179,7 +179,7 @@ SPOILED[2, 1] = np.inf
         ({"labels": PADDED - 1}, "row 2: label -2; labels are numbered from 0"),
         ({"labels": PADDED * 10**8}, "row 1: label 200000000"),
         ({"labels": PADDED, "label_names": np.array(["a", "b"])}, "labels has label 2, but there are 2"),
-        ({"labels": MATRIX, "label_names": np.array(["a", "b"])}, "labels has 3 labels, but there are 2"),
+        ({"labels": MATRIX, "label_names": np.array(["a", "b"])}, "labels has 3 labels, not 2"),
         (
             {"labels": MATRIX, "label_names": np.array(["a", "b", "a"])},
             "row 3 of label_names: label 'a' occurs already in row 1",
@@ -216,6 +216,8 @@ def test_other_files_that_are_refused(save, table, tmp_path):
         npz(
             train=save(features=FEATURES, labels=MATRIX), test=save("test.npz", features=FEATURES[:, :2], labels=MATRIX)
         )
+    with pytest.raises(ConfigError, match=r"dataset\.num_labels=99999999999: 1 to 10,000,000 are possible"):
+        npz(train=save(features=FEATURES, labels=MATRIX), num_labels=99999999999)
     with pytest.raises(ConfigError, match=r"dataset\.labels_as=csr: auto, matrix or lists"):
         npz(train=save(features=FEATURES, labels=MATRIX), labels_as="csr")
 
@@ -248,6 +250,8 @@ def test_other_files_that_are_refused(save, table, tmp_path):
         ({}, {"ids": "who"}, "dataset.ids=who: there is no such column"),
         ({"who": ["a", "b", "a", "c"]}, {"ids": "who"}, "row 3: the id 'a' occurs already in row 1"),
         ({"site": ["a", None, "a", "c"]}, {"group": "site"}, "row 2: site is null"),
+        ({"site": [0.5, 1.0, 1.5, 2.0]}, {"group": "site"}, "site is of type double; strings or integers are expected"),
+        ({"who": lists([["a"], ["b"], ["c"], ["d"]])}, {"ids": "who"}, "who is of type list<.*; strings or integers"),
     ],
 )
 def test_tables_that_are_refused(table, columns, settings, message):
@@ -280,12 +284,12 @@ def test_every_kind_of_strings_is_names(table, kind):
 def test_labels_outside_the_vocabulary(table, tmp_path):
     (tmp_path / "two.txt").write_text("a\nb\n")
     two = str(tmp_path / "two.txt")
-    with pytest.raises(DataError, match=r"row 1: label 2 is not among the 2 names of dataset.vocabulary"):
+    with pytest.raises(DataError, match=r"row 1: label 2 is not among those of dataset.vocabulary, 0 to 1"):
         parquet(train=table(features=VECTORS, labels=lists(TRUE)), vocabulary=two)
     named = lists([["a"], [], ["b", "c"], []], pa.list_(pa.string()))
     with pytest.raises(DataError, match=r"row 3: label 'c' is not in dataset.vocabulary"):
         parquet(train=table(features=VECTORS, labels=named), vocabulary=two)
-    with pytest.raises(DataError, match="2 names, but there are 1 columns"):
+    with pytest.raises(DataError, match="2 names, but there is 1 column"):
         parquet(train=table(features=VECTORS, a=[0, 1, 0, 1]), labels=["a"], vocabulary=two)
 
 

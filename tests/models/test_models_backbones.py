@@ -99,7 +99,13 @@ def test_dropout_behind_frozen_layers_still_acts():
     assert len(trained) == 0, "without dropout the pooled features are what is kept"
 
 
-@pytest.mark.parametrize("freeze", [0, 4, -1, "some", True, 1.5])
+@pytest.mark.parametrize("freeze", [0, "0"])
+def test_training_no_layer_is_called_freezing_all(freeze):
+    with pytest.raises(ModelError, match=r"N is how many .*: type all to train none of them, none to train all"):
+        split_frozen(mlp((7,), hidden=[5, 4, 3], dropout=0.0).stages, freeze)
+
+
+@pytest.mark.parametrize("freeze", [4, -1, "some", True, 1.5])
 def test_freeze_outside_the_layers_is_refused(freeze):
     with pytest.raises(ModelError, match="1 to 3"):
         split_frozen(mlp((7,), hidden=[5, 4, 3], dropout=0.0).stages, freeze)
@@ -111,16 +117,17 @@ def test_images_are_wanted(make):
         make((12,), weights=None)
 
 
-def test_images_too_small_for_vgg_are_refused():
-    with pytest.raises(ModelError, match=r"at least 32 x 32 pixels, and these have 16 x 64; raise dataset\.size"):
-        vgg19((3, 16, 64), weights=None)
+@pytest.mark.parametrize("make", [resnet18, vgg19])
+def test_images_of_less_than_32_pixels_are_refused(make):
+    with pytest.raises(ModelError, match=r"at least 32 x 32 pixels, and these have 31 x 64; raise dataset\.size"):
+        make((3, 31, 64), weights=None)
 
 
 @pytest.mark.parametrize("make", [resnet18, resnet50])
-@pytest.mark.parametrize("size", [1, 8, 33])
-def test_a_resnet_takes_images_of_any_size(make, size):
-    backbone = make((3, size, size), weights=None)
-    assert backbone.stages(torch.rand(2, 3, size, size)).shape == (2, backbone.num_features)
+@pytest.mark.parametrize("size", [(32, 32), (33, 40)])
+def test_a_resnet_takes_images_of_any_larger_size(make, size):
+    backbone = make((3, *size), weights=None)
+    assert backbone.stages(torch.rand(2, 3, *size)).shape == (2, backbone.num_features)
 
 
 @pytest.mark.parametrize(
