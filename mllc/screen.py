@@ -1,10 +1,8 @@
 """What a long command shows while it works, on stderr: a live table on a terminal, plain lines elsewhere."""
 
-import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from mllc.monitors import MONITORS
+from mllc.progress import Line, Progress
 from mllc.report.grid import Column, fit
 from mllc.wording import counted
 
@@ -30,25 +29,10 @@ FIGURES = (
 """Column of history.csv, title, and the order in which columns are dropped where they do not fit."""
 
 
-@dataclass
-class Line:
-    """What is known of one trial: its latest epoch, its latest figures, the best value of the monitor and its epoch.
-
-    finished  its last epoch is done, or it diverged
-    """
-
-    epoch: int = 0
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    best: float | None = None
-    best_epoch: int = 0
-    finished: bool = False
-
-    def best_text(self) -> str:
-        return "-" if self.best is None else f"{_text(self.best)} ({self.best_epoch})"
-
-
 class Screen:
     """Progress of `total_trials` trials, cohort by cohort; a context that leaves the terminal as it was.
+
+    Several cohorts may be on their way at once, each in a lane of its own: one after the other, all in lane 0.
 
     plain    lines instead of a live table; None: where stderr is no terminal
     console  for tests; None: one on stderr (rich honours NO_COLOR and the terminal's width)
@@ -77,7 +61,8 @@ class Screen:
         self.already: set[Path] = set()
         self.said: set[str] = set()
         self.stage = ""  # stands in front of the cohorts' titles
-        self._begin([], 1, "")
+        self.lanes: dict[int, Progress] = {}  # those in which a cohort is being trained
+        self.worked, self.first_time = 0.0, 0.0  # trials' worth of steps of the cohorts that have ended; first step
 
     def __enter__(self) -> Self:
         if self.live:
@@ -86,42 +71,37 @@ class Screen:
 
     def __exit__(self, error: object, *_: object) -> None:
         if error is None:
-            self.done()
+            for lane in list(self.lanes):
+                self.done(lane)
         if self.live:
             self.live.stop()
 
-    def cohort(self, names: Sequence[str], epochs: int, title: str) -> None:
+    def cohort(self, names: Sequence[str], epochs: int, title: str, lane: int = 0) -> None:
         """A cohort begins; the one before it has ended."""
-        self.done()
+        self.done(lane)
         title = f"{self.stage}: {title}" if self.stage else title
-        self._begin(names, epochs, title)
+        self.lanes[lane] = Progress(title, epochs, {name: Line() for name in names})
         self.note(f"{title}: {counted(len(names), 'trial')}, {counted(epochs, 'epoch')}")
         self._draw(at_once=True)
 
-    def step(self, epoch: int, step: int, steps: int) -> None:
+    def step(self, epoch: int, step: int, steps: int, lane: int = 0) -> None:
         """Step `step` of `steps` of epoch `epoch` (both from 1) is done in every trial of the cohort; cheap."""
-        self.share = (epoch - 1 + step / steps) / self.epochs
-        if self.first_share is None:
-            self.first_share, self.first_time = self.share, time.monotonic()
-        self.position = f"epoch {epoch}/{self.epochs}, step {step}/{steps}"
+        self.lanes[lane].step(epoch, step, steps)
+        self.first_time = self.first_time or time.monotonic()
         self._draw()
 
-    def epoch(self, trial_name: str, epoch: int, metrics: Mapping[str, Any]) -> None:
+    def epoch(self, trial_name: str, epoch: int, metrics: Mapping[str, Any], lane: int = 0) -> None:
         """A trial has finished epoch `epoch` (from 1); `metrics` is its row of history.csv."""
-        line = self.lines.setdefault(trial_name, Line())
-        line.epoch, line.figures = epoch, metrics
-        line.finished = epoch >= self.epochs or not math.isfinite(metrics.get("val_loss", math.nan))
-        value = metrics.get(self.monitor)
-        if value is not None and (line.best is None or self.sign * value > self.sign * line.best):
-            line.best, line.best_epoch = value, epoch
+        cohort = self.lanes[lane]
+        cohort.epoch(trial_name, epoch, metrics, self.monitor, self.sign)
         if self.live:
             self._draw()
         else:
             figures = ", ".join(f"{title} {_text(metrics.get(key))}" for key, title, _ in FIGURES)
-            left = f", {self.eta()} left" if self.eta() else ""
-            self._print(f"{self.title}: {trial_name}: epoch {epoch}/{self.epochs}: {figures}{left}")
-        if all(line.finished for line in self.lines.values()):
-            self.done()
+            left = f", {self.eta(lane)} left" if self.eta(lane) else ""
+            self._print(f"{cohort.title}: {trial_name}: epoch {epoch}/{cohort.epochs}: {figures}{left}")
+        if len(cohort.finished) == len(cohort.lines):
+            self.done(lane)
 
     def note(self, text: str) -> None:
         """A line that stays: a warning, a skipped run, a cohort's end."""
@@ -142,33 +122,33 @@ class Screen:
             self.already.add(folder)
             self.note(f"{trial_name} is done ({folder}): skipped")
 
-    def done(self) -> None:
+    def done(self, lane: int = 0) -> None:
         """The cohort has ended, or was cut off: the best of the trials that have finished becomes a line that stays."""
-        finished = {name: line for name, line in self.lines.items() if line.finished}
-        if not finished:
+        cohort = self.lanes.pop(lane, None)
+        if cohort is None or not cohort.finished:
             return
-        self.done_trials += len(finished)
-        known = [(name, line) for name, line in finished.items() if line.best is not None]
-        text = f"{self.title}: {self._done_text()} in {_clock(self._elapsed())}"
+        self.done_trials += len(cohort.finished)
+        self.worked += cohort.worked
+        known = [(name, line) for name, line in cohort.finished.items() if line.best is not None]
+        text = f"{cohort.title}: {self._done_text()} in {_clock(self._elapsed())}"
         if known:
             name, line = max(known, key=lambda pair: self.sign * (pair[1].best or 0.0))
             text += f"; best {self.monitor} {_text(line.best)}: {name}, epoch {line.best_epoch}"
-        self._begin([], 1, "")
-        if self.live:
+        if self.live and not self.lanes:
             self.live.update(Text(""), refresh=True)
         self.note(text)
 
-    def eta(self) -> str:
-        """Time left for the cohort, at the pace since its first step of this session; empty until it is known."""
-        if self.first_share is None or not self.first_share < self.share < 1:
-            return ""
-        pace = (time.monotonic() - self.first_time) / (self.share - self.first_share)
-        return _clock(pace * (1 - self.share))
+    def eta(self, lane: int = 0) -> str:
+        """Time left for the cohort, where several are on their way for all trials; empty until it is known."""
+        seconds = self._eta_of_all() if len(self.lanes) > 1 else self.lanes[lane].eta()
+        return "" if seconds is None else _clock(seconds)
 
-    def _begin(self, names: Sequence[str], epochs: int, title: str) -> None:
-        self.lines = {name: Line() for name in names}
-        self.epochs, self.title, self.position = epochs, title, "starting"
-        self.share, self.first_share, self.first_time = 0.0, None, 0.0
+    def _eta_of_all(self) -> float | None:
+        """Seconds left for all trials that are not done, at the pace of all cohorts of this session together."""
+        worked = self.worked + sum(cohort.worked for cohort in self.lanes.values())
+        begun = sum(len(cohort.lines) * cohort.share for cohort in self.lanes.values())
+        left = self.total_trials - len(self.already) - self.done_trials - begun
+        return (time.monotonic() - self.first_time) / worked * left if worked > 0 and left > 0 else None
 
     def _done_text(self) -> str:
         """`6 of 8 trials done (2 were already)`."""
@@ -184,32 +164,45 @@ class Screen:
         self.console.file.flush()
 
     def _draw(self, at_once: bool = False) -> None:
-        if self.live and self.lines and (at_once or time.monotonic() - self.drawn > REFRESH_S):
+        if self.live and self.lanes and (at_once or time.monotonic() - self.drawn > REFRESH_S):
             self.live.update(self._picture(), refresh=True)
             self.drawn = time.monotonic()
 
     def _picture(self) -> Group:
-        """The live part: where the cohort is, and its best trials."""
-        done = self._done_text() if self.total_trials > len(self.lines) else ""
-        left = f"{self.eta()} left" if self.eta() else ""
-        parts = [self.title, self.position, left, done, _clock(self._elapsed())]
-        head = Text(" · ".join(part for part in parts if part), style="bold", overflow="ellipsis", no_wrap=True)
-        ranked = sorted(self.lines.items(), key=lambda pair: self._rank(pair[1]))
-        columns: list[Column[tuple[str, Line]]] = [
-            Column("validation", lambda pair: pair[0], right=False, wrap=20),
-            Column("epoch", lambda pair: str(pair[1].epoch), drop=1),
+        """The live part: where the cohorts are, and the best of their trials."""
+        cohorts = [self.lanes[lane] for lane in sorted(self.lanes)]
+        trials = [(cohort, name, line) for cohort in cohorts for name, line in cohort.lines.items()]
+        done = self._done_text() if self.total_trials > len(trials) else ""
+        left = self.eta(min(self.lanes))
+        about = [f"{left} left" if left else "", done, _clock(self._elapsed())]
+        heads = [[cohort.title, cohort.position] for cohort in cohorts]
+        heads = [heads[0] + about] if len(heads) == 1 else [*heads, about]
+        ranked = sorted(trials, key=lambda trial: self._rank(trial[2]))
+        of = Column[tuple[Progress, str, Line]]("cohort", lambda trial: trial[0].title, drop=1, right=False, wrap=12)
+        columns: list[Column[tuple[Progress, str, Line]]] = [
+            *([of] if len({cohort.title for cohort in cohorts}) > 1 else []),
+            Column("validation", lambda trial: trial[1], right=False, wrap=20),
+            Column("epoch", lambda trial: str(trial[2].epoch), drop=1),
             *(
-                Column(title, lambda pair, key=key: _text(pair[1].figures.get(key)), drop)
+                Column(title, lambda trial, key=key: _text(trial[2].figures.get(key)), drop)
                 for key, title, drop in FIGURES
             ),
-            Column(f"best {self.monitor}", lambda pair: pair[1].best_text()),
+            Column(f"best {self.monitor}", lambda trial: _best_text(trial[2])),
         ]
-        table, _ = fit(ranked[:VISIBLE], columns, self.console.width, style=lambda pair: "", section=lambda pair: None)
+        table, _ = fit(ranked[:VISIBLE], columns, self.console.width, style=lambda _: "", section=lambda _: None)
         more = [Text(f"and {len(ranked) - VISIBLE} more trials", style="dim")] if len(ranked) > VISIBLE else []
-        return Group(head, table, *more)
+        return Group(*map(_head, heads), table, *more)
 
     def _rank(self, line: Line) -> float:
         return -self.sign * line.best if line.best is not None else float("inf")
+
+
+def _head(parts: Sequence[str]) -> Text:
+    return Text(" · ".join(part for part in parts if part), style="bold", overflow="ellipsis", no_wrap=True)
+
+
+def _best_text(line: Line) -> str:
+    return "-" if line.best is None else f"{_text(line.best)} ({line.best_epoch})"
 
 
 def _text(value: float | None) -> str:
