@@ -24,6 +24,7 @@ ALLOWED = {
     "amp": "auto|off|bf16|fp16",
     "channels_last": "bool",
     "engine": "auto|sequential|stacked",
+    "workers": "auto|integer >= 1",
     "clip": "number > 0|null",
     "monitor": "|".join(MONITORS),
     "head.kind": "linear|mlp",
