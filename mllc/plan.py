@@ -1,6 +1,7 @@
 """Trials to cohorts: which configs can share their decoding, augmentation, frozen features and batches."""
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,11 @@ def shared_part(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in TRIAL_KEYS}
 
 
+def config_key(config: dict[str, Any]) -> str:
+    """A config as text, the same for equal ones."""
+    return json.dumps(config, sort_keys=True)
+
+
 def cohorts(configs: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Groups configs that differ in `TRIAL_KEYS` only, in the order of first appearance; repeated configs count once.
 
@@ -28,7 +34,7 @@ def cohorts(configs: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     groups: dict[str, dict[str, dict[str, Any]]] = {}
     for config in configs:
         group = groups.setdefault(json.dumps(shared_part(config), sort_keys=True), {})
-        group.setdefault(json.dumps(config, sort_keys=True), config)
+        group.setdefault(config_key(config), config)
     return [list(group.values()) for group in groups.values()]
 
 
@@ -41,3 +47,20 @@ def chunks(trials: list[Any], most: int) -> list[list[Any]]:
     parts = -(-len(trials) // max(most, 1))
     size = -(-len(trials) // max(parts, 1))
     return [trials[start : start + size] for start in range(0, len(trials), max(size, 1))]
+
+
+def share_out(cohorts: list[list[Any]], workers: int, *, cut: bool) -> list[list[Any]]:
+    """Parts for workers that take the next one whenever they have done one, so that all end at about the same time.
+
+    Whole cohorts, which share their work, the largest first; if they may be `cut`, those that are left over in equal
+    parts.
+
+    >>> share_out([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]], 2, cut=True)
+    [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10], [11, 12]]
+    """
+    parts = sorted(cohorts, key=len, reverse=True)
+    over = len(parts) % workers if cut else 0
+    if over:
+        pieces = workers // math.gcd(over, workers)
+        parts[-over:] = [part for cohort in parts[-over:] for part in chunks(cohort, -(-len(cohort) // pieces))]
+    return parts

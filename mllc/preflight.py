@@ -12,7 +12,7 @@ from mllc.config.compose import build
 from mllc.engine.sequential import forward, train_step
 from mllc.errors import ConfigError
 from mllc.feed import Batch, Feed
-from mllc.plan import cohorts
+from mllc.plan import cohorts, shared_part
 from mllc.replica import Replica, failing
 from mllc.trial import repeat_of, titles
 from mllc.wording import counted
@@ -35,6 +35,23 @@ def validate(configs: Sequence[Config], allow: Sequence[str]) -> None:
         for conf in group:
             objective_of(conf, shared)
         del shared
+
+
+class Sharing:
+    """What the trials of a cohort share; the last cohort's is kept for the next call on the same one."""
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        self.allow = allow
+        self._key = ""
+        self._found: tuple[Shared, str] | None = None
+
+    def of(self, conf: Config) -> tuple[Shared, str]:
+        """See `share_or_say_why`."""
+        key = json.dumps(shared_part(conf), sort_keys=True)
+        if self._found is None or key != self._key:
+            self._found = None  # lets the last cohort's features go before the next one's are made
+            self._key, self._found = key, share_or_say_why(conf, self.allow)
+        return self._found
 
 
 def share_or_say_why(conf: Config, allow: Sequence[str]) -> tuple[Shared, str]:

@@ -17,10 +17,9 @@ from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
 from mllc.network import num_weights
-from mllc.plan import chunks, cohorts, shared_part
-from mllc.preflight import free_gpu, share_or_say_why, validate
+from mllc.plan import chunks, cohorts
+from mllc.preflight import Sharing, free_gpu
 from mllc.replica import Replica
-from mllc.report.selection import select
 from mllc.result import RunResult
 from mllc.score import best_epoch, failed, finish
 from mllc.screen import Screen
@@ -39,23 +38,6 @@ Prune = Callable[[Config, Sequence[float]], bool]
 """Whether to give up a trial: its config, and the monitor after each epoch that it has done."""
 
 
-class Sharing:
-    """What the trials of a cohort share; the last cohort's is kept for the next call on the same one."""
-
-    def __init__(self, allow: Sequence[str]) -> None:
-        self.allow = allow
-        self._key = ""
-        self._found: tuple[Shared, str] | None = None
-
-    def of(self, conf: Config) -> tuple[Shared, str]:
-        """See `share_or_say_why`."""
-        key = _key(shared_part(conf))
-        if self._found is None or key != self._key:
-            self._found = None  # lets the last cohort's features go before the next one's are made
-            self._key, self._found = key, share_or_say_why(conf, self.allow)
-        return self._found
-
-
 def train(
     configs: Sequence[Config],
     *,
@@ -65,10 +47,14 @@ def train(
     allow: Sequence[str] = (),
     sharing: Sharing | None = None,
     prune: Prune | None = None,
+    among: Sequence[Config] = (),
+    refused: str = "",
 ) -> list[RunResult]:
     """Trains what is not done yet, cohort by cohort; with `score_test`, scores finished runs on test, once.
 
-    Returns the results in the order of `configs`. A run that fails is a result of status `failed`; the others go on.
+    among    the cohort that the configs are a part of, where they are one: it decides how its trials are called
+    refused  why nothing is to be trained: what is not done has failed
+    returns  the results in the order of `configs`; a run that fails is one of status `failed`, and the others go on
     """
     sharing = sharing or Sharing(allow)
     results: dict[str, RunResult] = {}
@@ -76,8 +62,8 @@ def train(
         shared, full = sharing.of(group[0])
         for note in shared.data.notes:
             screen.note_once(note)
-        waiting = []
-        for conf, title in zip(group, titles(group), strict=True):
+        full, waiting = refused or full, []
+        for conf, title in zip(group, titles(group, among), strict=True):
             trial = trial_of(conf, title, shared)
             done = None if force else trial.folder.result()
             if done is not None and _complete(done, score_test, prune):
@@ -93,26 +79,6 @@ def train(
             for trial, result in _halving(part, shared, **options):
                 results[_key(trial.config)] = result
     return [results[_key(conf)] for conf in configs]
-
-
-def sweep(
-    configs: Sequence[Config], *, by: str, screen: Screen, force: bool = False, allow: Sequence[str] = ()
-) -> list[RunResult]:
-    """Trains every config, selects the settings of each group on validation, and scores only those on test."""
-    validate(configs, allow)
-    results = train(configs, score_test=False, screen=screen, force=force, allow=allow)
-    return score_selected(configs, results, by=by, screen=screen, allow=allow)
-
-
-def score_selected(
-    configs: Sequence[Config], results: Sequence[RunResult], *, by: str, screen: Screen, allow: Sequence[str] = ()
-) -> list[RunResult]:
-    """The results, those of the settings that validation selected for each group scored on test."""
-    chosen = {run.run_id for selected in select(results, by) for run in selected.runs if run.status == "done"}
-    picked = [conf for conf, result in zip(configs, results, strict=True) if result.run_id in chosen]
-    screen.note(f"scoring {len(picked)} of {len(configs)} runs on test: the settings selected on validation")
-    scored = {result.run_id: result for result in train(picked, score_test=True, screen=screen, allow=allow)}
-    return [scored.get(result.run_id, result) for result in results]
 
 
 def _complete(result: RunResult, score_test: bool, prune: Prune | None) -> bool:

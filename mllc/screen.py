@@ -148,7 +148,7 @@ class Screen:
         worked = self.worked + sum(cohort.worked for cohort in self.lanes.values())
         begun = sum(len(cohort.lines) * cohort.share for cohort in self.lanes.values())
         left = self.total_trials - len(self.already) - self.done_trials - begun
-        return (time.monotonic() - self.first_time) / worked * left if worked > 0 and left > 0 else None
+        return (time.monotonic() - self.first_time) / worked * left if worked > 0 and left > 0.01 else None
 
     def _done_text(self) -> str:
         """`6 of 8 trials done (2 were already)`."""

@@ -1,7 +1,7 @@
 """A trial: a config that waits for its run, with its id, its folder and its name on the screen."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mllc.build import Config, Shared, file_fingerprints
 from mllc.config.compose import flat, identity
@@ -24,16 +24,23 @@ def trial_of(conf: Config, title: str, shared: Shared) -> Trial:
     return Trial(conf, RunFolder.of(conf, identifier), identifier, title)
 
 
-def titles(group: Sequence[Config]) -> list[str]:
-    """How the trials of a cohort are called: the row's name, and the settings in which trials of that name differ."""
-    chosen = [flat({key: conf[key] for key in TRIAL_KEYS if key in conf}) for conf in group]
-    names = [row_name(conf) for conf in group]
+def titles(group: Sequence[Config], among: Sequence[Config] = ()) -> list[str]:
+    """How the trials of a cohort are called: the row's name, and the settings in which trials of that name differ.
+
+    among  all trials of the cohort, where `group` is a part of it
+    """
+    everyone = [(row_name(conf), _own(conf)) for conf in among or group]
     found = []
-    for name, settings in zip(names, chosen, strict=True):
-        namesakes = [other for other_name, other in zip(names, chosen, strict=True) if other_name == name]
+    for conf in group:
+        name, settings = row_name(conf), _own(conf)
+        namesakes = [other for other_name, other in everyone if other_name == name]
         differ = [key for key in sorted(settings) if any(other.get(key) != settings[key] for other in namesakes)]
         found.append(" ".join([name, *(f"{key}={settings[key]}" for key in differ)]))
     return found
+
+
+def _own(conf: Config) -> dict[str, Any]:
+    return flat({key: conf[key] for key in TRIAL_KEYS if key in conf})
 
 
 def repeat_of(conf: Config) -> str:

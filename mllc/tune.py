@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mllc import run
 from mllc.build import Config, Shared, file_fingerprints, objective_of
 from mllc.config.compose import flat, identity
 from mllc.config.search import Search, Tune
 from mllc.errors import ConfigError
 from mllc.folder import Folder
 from mllc.monitors import MONITORS
+from mllc.pack import Crew
 from mllc.plan import TRIAL_KEYS, cohorts, row_name, shared_part
 from mllc.preflight import validate
 from mllc.proposals import JOURNAL, Proposals, Proposed
@@ -26,6 +26,7 @@ from mllc.result import RunResult
 from mllc.screen import Screen
 from mllc.store import RunFolder, run_id
 from mllc.study import Study, typed
+from mllc.sweep import score_selected
 from mllc.wording import counted
 
 
@@ -45,18 +46,19 @@ def sweep(
     returns  the results of the trials, the repeats and the fixed trials; the studies
     """
     validate([*(search.start for search in searches), *fixed], allow)
-    with ExitStack() as held:
-        rows = _searched(searches, tune, screen, force, run.Sharing(allow), held)
+    trials = sum(search.trials + len(search.seeds) for search in searches) + len(fixed)
+    with ExitStack() as held, Crew(screen, trials=trials, allow=allow) as crew:
+        rows = _searched(searches, tune, crew, force, held)
         screen.stage = "repeats"
         configs = [*(conf for row in rows for conf in row.repeats()), *fixed]
         done: dict[str, RunResult] = {}
         for group in cohorts(configs):
-            trained = run.train(group, score_test=False, screen=screen, force=force, allow=allow)
+            trained = crew.train(group, score_test=False, force=force)
             done |= {_key(conf): result for conf, result in zip(group, trained, strict=True)}
             for row in rows:
                 row.save(final=[done[key].run_id for key in map(_key, row.repeats()) if key in done])
         results = [done[_key(conf)] for conf in configs]
-        results = run.score_selected(configs, results, by=by, screen=screen, allow=allow)
+        results = score_selected(crew, configs, results, by=by)
         tried = [result for row in rows for result in row.trials()]
     return [*tried, *results], [row.study for row in rows]
 
@@ -90,24 +92,22 @@ class _Row:
         self.folder.write("study.json", self.study.to_json().encode())
 
 
-def _searched(
-    searches: Sequence[Search], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing, held: ExitStack
-) -> list[_Row]:
+def _searched(searches: Sequence[Search], tune: Tune, crew: Crew, force: bool, held: ExitStack) -> list[_Row]:
     """The rows, each with its search done; those that share batches are searched together."""
     groups: dict[str, list[Search]] = {}
     for search in searches:
         groups.setdefault(_key(shared_part(search.start)), []).append(search)
     rows: list[_Row] = []
     for group in groups.values():
-        started = [_start(search, sharing, tune, force, held) for search in group]
-        _search(started, tune, screen, force, sharing)
+        started = [_start(search, crew, tune, force, held) for search in group]
+        _search(started, tune, crew, force)
         rows += started
     return rows
 
 
-def _start(search: Search, sharing: run.Sharing, tune: Tune, force: bool, held: ExitStack) -> _Row:
+def _start(search: Search, crew: Crew, tune: Tune, force: bool, held: ExitStack) -> _Row:
     """Opens the study of a row, on from where it was cut off; with `force`, anew."""
-    shared, _ = sharing.of(search.start)
+    shared, _ = crew.sharing.of(search.start)
     start, name = search.start, row_name(search.start)
     fixed = {key: value for key, value in flat(identity(start)).items() if key.split(".")[0] in TRIAL_KEYS}
     fixed = {key: value for key, value in fixed.items() if key not in search.space}
@@ -142,38 +142,34 @@ def _with_repeats(study: Study, folder: Folder) -> Study:
     return replace(study, chosen=before.chosen, final=before.final)
 
 
-def _search(rows: Sequence[_Row], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing) -> None:
+def _search(rows: Sequence[_Row], tune: Tune, crew: Crew, force: bool) -> None:
     """Trains what the rows propose, a round of each row at once, until each has enough."""
     while asked := [(row, proposed) for row in rows for proposed in row.proposals.ask()]:
-        screen.stage = f"search, trial {min(proposed.number for _, proposed in asked) + 1}"
-        _train(asked, tune, screen, force, sharing)
+        crew.screen.stage = f"search, trial {min(proposed.number for _, proposed in asked) + 1}"
+        _train(asked, tune, crew, force)
     for row in rows:
         row.save()
-        screen.note(_told(row.study))
+        crew.screen.note(_told(row.study))
 
 
-def _train(
-    asked: Sequence[tuple[_Row, Proposed]], tune: Tune, screen: Screen, force: bool, sharing: run.Sharing
-) -> None:
+def _train(asked: Sequence[tuple[_Row, Proposed]], tune: Tune, crew: Crew, force: bool) -> None:
     """Trains one round, and keeps the answers."""
-    shared, _ = sharing.of(asked[0][0].search.start)
-    configs = [_possible(row, proposed, shared, screen) for row, proposed in asked]
+    shared, _ = crew.sharing.of(asked[0][0].search.start)
+    configs = [_possible(row, proposed, shared, crew.screen) for row, proposed in asked]
     row_of = {_key(conf): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
 
     def prune(conf: Config, values: Sequence[float]) -> bool:
         return row_of[_key(conf)].proposals.prune(values)
 
-    options = {"force": force, "allow": sharing.allow, "sharing": sharing}
-    options |= {"prune": prune} if tune.pruning == "median" else {}
-    results = iter(
-        run.train([conf for conf in configs if conf is not None], score_test=False, screen=screen, **options)
-    )
+    pruning = tune.pruning == "median"
+    possible = [conf for conf in configs if conf is not None]
+    results = iter(crew.train(possible, score_test=False, force=force, prune=prune if pruning else None))
     for (row, proposed), conf in zip(asked, configs, strict=True):
         if conf is None:
             row.proposals.tell(proposed, "", "failed", None)
             continue
         result = next(results)
-        history = RunFolder.of(conf, result.run_id).history() if "prune" in options else []
+        history = RunFolder.of(conf, result.run_id).history() if pruning else []
         values = [epoch[conf["monitor"]] for epoch in history if conf["monitor"] in epoch]
         row.proposals.tell(proposed, result.run_id, result.status, result.monitor_value, values)
     for row, _ in asked:

@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file
 from torchvision import models
 
-from mllc import preflight, run
+from mllc import preflight, run, sweep
 from mllc.build import share
 from mllc.config import compose as config
 from mllc.errors import ConfigError, DataError, ModelError, StoreError
@@ -179,7 +179,7 @@ def test_a_damaged_checkpoint_starts_over(tmp_path, monkeypatch):
 
 def test_a_sweep_scores_only_the_selected_settings_on_test(tmp_path):
     configs = config.expand([*TINY, "loss=bce,zlpr", "optimizer.lr=0.0001,0.01", "seed=0,1", f"out={tmp_path}"], None)
-    results = run.sweep(configs, by="loss", screen=Notes())
+    results = sweep.sweep(configs, by="loss", screen=Notes())
     assert len(results) == 8
     for loss in ("bce", "zlpr"):
         mine = [result for result in results if result.loss == loss]
@@ -371,7 +371,7 @@ def test_every_data_set_of_a_sweep_is_read_before_the_first_training(tmp_path):
     files = f"dataset.train={tmp_path / 'good.arff'},{tmp_path / 'bad.arff'}"
     screen = Notes()
     with pytest.raises(DataError, match=r"bad\.arff, line 8: 'x' is not one of the declared values"):
-        run.sweep(
+        sweep.sweep(
             config.expand(["dataset=arff", files, "dataset.num_labels=-3", f"out={tmp_path / 'runs'}"], None),
             by="loss",
             screen=screen,
@@ -384,7 +384,7 @@ def test_every_objective_of_a_sweep_is_built_before_the_first_training(tmp_path)
     screen = Notes()
     configs = configs_of(tmp_path / "runs", "dataset.grid=3,2", "loss.rule=top_k", "loss.k=50", "backbone=mlp")
     with pytest.raises(ConfigError, match=r"loss\.k=50: there are only 40 labels"):
-        run.sweep(configs, by="loss", screen=screen)
+        sweep.sweep(configs, by="loss", screen=screen)
     assert screen.cohorts == []
 
 

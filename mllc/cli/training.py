@@ -75,9 +75,9 @@ def sweep(
 
             results, studies = tuned.sweep(searches, configs, tune, by=by, screen=screen, force=force, allow=allow)
         else:
-            from mllc import run
+            from mllc import sweep as plain
 
-            results, studies = run.sweep(configs, by=by, screen=screen, force=force, allow=allow), []
+            results, studies = plain.sweep(configs, by=by, screen=screen, force=force, allow=allow), []
     typer.echo(render(results, studies=studies, by=by, width=width(), color=on_terminal()), nl=False)
     _exit_if_failed(results)
 
