@@ -1,26 +1,11 @@
 """Sweeps in several processes: the results of one process bit for bit, whatever dies meanwhile."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 import torch
-from test_run import EVERYTHING_RANDOM, TINY, Notes, assert_identical, configs_of, state_of
+from test_run import EVERYTHING_RANDOM, Notes, assert_identical, configs_of, state_of
 from test_tune import left
 
-from mllc import tune
-from mllc.config.search import expand_tuned
-from mllc.errors import StoreError
 from mllc.pack import Crew
-from mllc.plan import share_out
-from mllc.report import load
-from mllc.store import RunFolder
-from mllc.sweep import sweep
-from mllc.workforce import workforce
 
 SWEEP = ("loss=bce,focal,zlpr", "seed=0,1,2", "epochs=2", "device=cpu")
 """Three cohorts of three: two workers train one each, and share the third."""
@@ -84,5 +69,3 @@ def test_two_workers_give_the_results_of_one_process(tmp_path, alone):
     assert again == results
     assert len([note for note in screen.notes if "skipped" in note]) == 9
     assert not screen.cohorts
-
-
