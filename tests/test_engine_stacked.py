@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from test_gpu import CUDA, StopsAfterAnEpoch
+from test_gpu_waiting import no_waiting
 from test_run import Notes, state_of
 from torch import nn
 
@@ -55,8 +57,8 @@ def config_of(network, row):
     return composed(*network) | {key: composed(*overrides)[key] for key, overrides in own}
 
 
-def feed_of(amp=None, accumulate=1):
-    return SimpleNamespace(device=torch.device("cpu"), amp=amp, batch_size=32, accumulate=accumulate)
+def feed_of(amp=None, accumulate=1, device="cpu"):
+    return SimpleNamespace(device=torch.device(device), amp=amp, batch_size=32, accumulate=accumulate)
 
 
 def built(network, *rows, dtype=torch.float64):
@@ -90,7 +92,7 @@ def stepped(units, batches):
 
 def both(network, rows, steps=20, masked=False):
     """The replicas and losses of a stack and of its oracle."""
-    stacked, alone, feed = built(network, *rows), built(network, *rows), feed_of()
+    stacked, alone, feed = built(network, *rows), built(network, *rows), feed_of(device=shared_of(network).feed.device)
     batches = list(moments(steps, network, masked))
     losses = stepped([Stacked(stacked, feed)], batches), stepped([Sequential(r, feed) for r in alone], batches)
     assert all(not replica.failure for replica in alone)
@@ -99,7 +101,7 @@ def both(network, rows, steps=20, masked=False):
 
 def apart(one, other):
     """The largest difference of weights and optimizer states, relative to the largest number of each tensor."""
-    (first, _), (second, _) = checkpoint.state_of(one), checkpoint.state_of(other)
+    first, second = ({k: v.cpu() for k, v in checkpoint.state_of(replica)[0].items()} for replica in (one, other))
     assert first.keys() == second.keys()
     found = 0.0
     for key, value in first.items():
@@ -118,8 +120,18 @@ def assert_equal(stacked, alone, losses, expected, tolerance=1e-10):
 
 @NETWORKS
 def test_every_loss_takes_the_same_steps(network):
-    """Those with extra outputs among them, which share a stack with those without."""
+    """Those with extra outputs among them, which share a stack with those without. By plain descent: where a loss
+    leaves a bias free, as smooth_ap does, Adam makes steps of the rounding of its gradient."""
     assert_equal(*both(network, [(f"loss={loss}", "optimizer=sgd") for loss in LOSSES]))
+
+
+def test_losses_that_share_a_call_take_the_same_steps():
+    """Numbers of their settings apart."""
+    rows = [("loss=focal", f"loss.gamma={gamma}", f"optimizer.lr={gamma / 100}") for gamma in (1, 2, 3)]
+    rows += [("loss=softmax_count", f"optimizer={optimizer}") for optimizer in ("adam", "sgd", "adam")]
+    rows += [("loss=splc", f"loss.margin={margin}") for margin in (0.5, 1, 2)]
+    rows += [("loss=hill", f"loss.reduction={reduction}") for reduction in ("sum", "mean", "sum")]
+    assert_equal(*both(MLP, rows))
 
 
 @NETWORKS
@@ -245,40 +257,39 @@ def test_one_in_an_epoch_of_its_own_joins_and_one_that_leaves_keeps_its_state():
         assert apart(replicas[k], replica) < 1e-10
 
 
-def breaks(function):
-    """A loss with `function` in place of its own."""
-    return lambda replica: replace(replica.objective, function=partial(function))
+def trained_with(replica, function):
+    """The replica with a loss of the user's."""
+    replica.objective = replace(replica.objective, function=partial(function))
+    return replica
 
 
-class Backward(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, logits):
-        return logits.sum(1)
+@pytest.mark.parametrize("way_back", [False, True])
+def test_an_error_of_one_loss_ends_this_one_and_no_other(way_back, caplog):
+    """From the fifth batch on."""
+    broken = []
 
-    @staticmethod
-    def backward(ctx, *gradients):
-        raise RuntimeError("no way back")
+    def stop(*_):
+        raise SystemExit(3)
 
+    def function(logits, targets):
+        if broken and way_back:
+            logits.register_hook(stop)
+        elif broken:
+            stop()
+        return (logits - targets).square()
 
-def raises(logits, targets):
-    raise SystemExit(3)
-
-
-def raises_on_the_way_back(logits, targets):
-    return Backward.apply(logits).unsqueeze(1).expand(targets.shape)
-
-
-@pytest.mark.parametrize("function", [raises, raises_on_the_way_back])
-def test_an_error_of_one_loss_ends_this_one_and_no_other(function, caplog):
-    rows = [("loss=bce",), ("loss=focal",), ("loss=zlpr",)]
+    rows = [("loss=bce",), ("loss=mse",), ("loss=zlpr",)]
     replicas, alone, batches = built(MLP, *rows), built(MLP, *rows), list(moments(8))
+    trained_with(replicas[1], function)
     units = arrange(replicas, feed_of(), "stacked")
     stepped(units, batches[:4])
-    replicas[1].objective = breaks(function)(replicas[1])
+    assert not caplog.messages
+    broken.append(True)
     stepped(units, batches[4:6])
     assert [bool(replica.failure) for replica in replicas] == [False, True, False]
     assert "3 trials are stepped one by one from now on" in caplog.text
-    stepped(arrange([replicas[0], replicas[2]], feed_of(), "stacked", units), batches[6:])
+    (unit,) = arrange([replicas[0], replicas[2]], feed_of(), "stacked", units)
+    stepped([unit], batches[6:])
     stepped([Sequential(replica, feed_of()) for replica in alone], batches)
     assert apart(replicas[0], alone[0]) < 1e-10
     assert apart(replicas[2], alone[2]) < 1e-10
@@ -292,7 +303,7 @@ def test_a_loss_that_draws_random_numbers_draws_what_it_would_alone():
     rows = [("loss=bce", "clip=1"), ("loss=bce", "clip=2"), ("loss=bce", "clip=3")]
     stacked, alone, batches = built(MLP, *rows), built(MLP, *rows), list(moments(5))
     for replica in [*stacked, *alone]:
-        replica.objective = breaks(noisy)(replica)
+        trained_with(replica, noisy)
     stepped([Stacked(stacked, feed_of())], batches)
     stepped([Sequential(replica, feed_of()) for replica in alone], batches)
     assert max(apart(one, other) for one, other in zip(stacked, alone, strict=True)) < 1e-10
@@ -307,6 +318,25 @@ def test_bfloat16_computes_where_one_alone_does():
     for name, losses in ours.items():
         torch.testing.assert_close(losses, theirs[name], rtol=1e-3, atol=1e-3)
     assert stacked[0].model.labels.weight.dtype == torch.float32
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_the_same_steps():
+    rows = [(f"loss={loss}", f"optimizer={name}", "clip=1") for name in OPTIMIZERS for loss in ("bce", "softmax_count")]
+    assert_equal(*both((*MLP, "device=cuda"), [*rows, *((f"loss={loss}", "optimizer=sgd") for loss in LOSSES)]))
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_the_host_never_waits_for_a_stack(device):
+    network = (*MLP, f"device={device}")
+    rows = [(f"loss={loss}",) for loss in LOSSES]
+    rows += [(f"optimizer={optimizer}", "schedule=cosine", "clip=1") for optimizer in OPTIMIZERS]
+    unit = Stacked(built(network, *rows, dtype=torch.float32), feed_of(device=shared_of(network).feed.device))
+    batches = list(moments(3, network, dtype=torch.float32))
+    stepped([unit], batches[:1])
+    with no_waiting(device):
+        losses = [unit.step(batch, moment) for batch, moment in batches[1:]]
+    assert len(torch.cat(losses)) == 2 * len(rows)
 
 
 def test_a_batch_in_parts():
@@ -357,3 +387,21 @@ def test_a_whole_run_gives_the_same_figures(tmp_path):
         assert all(torch.allclose(value, theirs[key], rtol=1e-3, atol=1e-5) for key, value in ours.items())
         for name, figure in one.test.items():
             assert figure == pytest.approx(other.test[name], abs=1e-4), name
+
+
+def test_a_run_that_was_cut_off_goes_on_in_a_stack(tmp_path):
+    """Some of its trials an epoch behind the others, one diverging."""
+    overrides = [*SHEET, *MLP, "loss=bce,softmax_count,zlpr", "optimizer=sgd", "optimizer.lr=0.01,1e30", "epochs=3"]
+
+    def configs(engine):
+        return config.expand([*overrides, f"engine={engine}", f"out={tmp_path / engine}"], None, preset=None)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.train(configs("stacked"), score_test=True, screen=StopsAfterAnEpoch())
+    resumed = run.train(configs("stacked"), score_test=True, screen=(screen := Notes()))
+    assert any("continuing after epoch 1" in note for note in screen.notes)
+    whole = run.train(configs("sequential"), score_test=True, screen=Notes())
+    assert [result.status for result in resumed] == [result.status for result in whole] == ["done", "diverged"] * 3
+    for one, other in zip(resumed[::2], whole[::2], strict=True):
+        ours, theirs = state_of(tmp_path / "stacked", one)[0], state_of(tmp_path / "sequential", other)[0]
+        assert all(torch.allclose(value, theirs[key], rtol=1e-3, atol=1e-5) for key, value in ours.items())

@@ -8,12 +8,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mllc.engine.stacked_losses import in_groups
 from mllc.engine.stacked_optimizers import Kind, kind_of, rates_of, settings_of
 from mllc.models.model import Model
 from mllc.replica import Replica
 
 ALIGNED = 64
 """Each weight starts at a multiple of so many numbers, as matrix units like it."""
+
+RATES = 3
+"""Numbers of `rates_of` for each replica."""
 
 
 class Place(NamedTuple):
@@ -42,6 +46,11 @@ class Part(NamedTuple):
     fixed: dict[str, Tensor]
     state: dict[str, Tensor]
 
+    @property
+    def num_rows(self) -> int:
+        """How many."""
+        return self.rows.stop - self.rows.start
+
 
 class Rows:
     """The weights, gradients and optimizer states of replicas of one structure.
@@ -50,13 +59,14 @@ class Rows:
     predictions) need not know; `hand_back` gives them tensors of their own. What a row has too much, for an extra
     output that its replica does not have, is zero and stays zero.
 
-    replicas  those of one kind of optimizer beside each other
+    replicas  those of one kind of optimizer beside each other, and among them those that can share a call of a loss
     leaves    name of a weight -> (replicas, *shape), what a forward pass takes and is differentiated by
     """
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         kinds = {replica: kind_of(replica.optimizer) for replica in replicas}
-        self.replicas = tuple(sorted(replicas, key=lambda replica: repr(kinds[replica])))
+        in_calls = [replicas[place] for place in in_groups([replica.objective for replica in replicas])]
+        self.replicas = tuple(sorted(in_calls, key=lambda replica: repr(kinds[replica])))
         self._places = _places([replica.model for replica in self.replicas])
         numbers = _aligned(max(place.stop for place in self._places.values()))
         first = next(self.replicas[0].model.parameters())
@@ -102,40 +112,44 @@ class Rows:
                 for key, value in entries.items():
                     entries[key] = value.clone().to(weight.device) if key == "step" and on_device else value.clone()
 
-    def forget(self) -> None:
-        """The gradients are zero."""
-        self._gradients.zero_()
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all the numbers."""
+        return self._weights.dtype
 
-    def add(self, loss: Tensor) -> None:
-        """Adds the gradients of `loss` by the leaves."""
-        found = torch.autograd.grad(loss, list(self.leaves.values()), allow_unused=True)
+    def differentiate(self, loss: Tensor, *, add: bool = False) -> None:
+        """Leaves the gradients of `loss` by the leaves for `update`, or adds them to those that are there."""
+        found = torch.autograd.grad(loss, list(self.leaves.values()), allow_unused=True, materialize_grads=True)
         for place, gradient in zip(self._places.values(), found, strict=True):
-            if gradient is not None:
-                place.of(self._gradients).add_(gradient)
+            own = place.of(self._gradients)
+            (own.add_ if add else own.copy_)(gradient)
+
+    def rates(self, progress: float) -> Tensor:
+        """All that `update` needs to know of the step to come, at `progress`: one copy, which nobody waits for."""
+        lr = torch.tensor([_set_lr(replica, progress) for replica in self.replicas], dtype=torch.float64)
+        done = self._steps + 1
+        of_parts = [rates_of(part.settings, lr[part.rows], done[part.rows]) for part in self._parts]
+        packed = torch.cat([rate for rates in of_parts for rate in rates]).to(self._weights.dtype).unsqueeze(1)
+        if self._weights.is_cuda:
+            packed = packed.pin_memory().to(self._weights.device, non_blocking=True)
+        return packed
 
     @torch.no_grad()
-    def update(self, progress: float) -> None:
-        """One step of every optimizer, with the gradients as they are, at its learning rate for `progress`."""
+    def update(self, rates: Tensor) -> None:
+        """One step of every optimizer: its gradients clipped, weights and state moved. The device alone works here."""
         if self._clip is not None:
             norm = torch.linalg.vector_norm(self._gradients, dim=1, keepdim=True)
             factor = (self._clip / (norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_ has it
             self._gradients.mul_(torch.where(self._clip.isinf(), 1, factor))
+        sizes = [RATES * part.num_rows for part in self._parts]
+        for part, own in zip(self._parts, rates.split(sizes), strict=True):
+            weights, gradients = self._weights[part.rows], self._gradients[part.rows]
+            part.kind.step(weights, gradients, part.state, part.fixed, own.chunk(RATES))
+
+    def count(self) -> None:
+        """A step is done."""
         self._steps += 1
         self._mirror += 1
-        lr = torch.tensor([_set_lr(replica, progress) for replica in self.replicas], dtype=torch.float64)
-        host = [rates_of(part.settings, lr[part.rows], self._steps[part.rows]) for part in self._parts]
-        for part, rates in zip(self._parts, self._moved(host), strict=True):
-            rows = part.rows
-            part.kind.step(self._weights[rows], self._gradients[rows], part.state, part.fixed, rates)
-
-    def _moved(self, host: Sequence[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """Numbers (replicas,) on the device as (replicas, 1), in one copy that nobody waits for."""
-        values = [value for rates in host for value in rates.values()]
-        packed = torch.cat(values).to(self._weights.dtype)
-        if self._weights.is_cuda:
-            packed = packed.pin_memory().to(self._weights.device, non_blocking=True)
-        moved = iter(packed.unsqueeze(1).split([len(value) for value in values]))
-        return [{name: next(moved) for name in rates} for rates in host]
 
 
 def _places(models: Sequence[Model]) -> dict[str, Place]:

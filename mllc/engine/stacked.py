@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from mllc import seeding
 from mllc.engine import stacked_network, stacked_optimizers
 from mllc.engine.rows import Rows
 from mllc.engine.sequential import Sequential, parts
+from mllc.engine.stacked_losses import LossGroups
 from mllc.engine.unit import Moment
 from mllc.errors import MllcError
 from mllc.feed import Batch, Feed
@@ -32,62 +32,46 @@ class Stacked:
 
     def __init__(self, replicas: Sequence[Replica], feed: Feed) -> None:
         self.feed = feed
-        self._rows: Rows | None = Rows(replicas)
-        self.replicas = self._rows.replicas
+        rows = self._rows = Rows(replicas)
+        self.replicas = rows.replicas
+        self._losses = LossGroups([replica.objective for replica in self.replicas], feed.device, rows.dtype)
         self._layers = stacked_network.layers_of(self.replicas[0].model)
         self._extra = tuple(sorted({name for replica in self.replicas for name in replica.model.extra}))
-        self._alone = [Sequential(replica, feed) for replica in self.replicas]
+        self._alone: list[Sequential] = []
 
     def step(self, batch: Batch, moment: Moment) -> Tensor:
         """See `mllc.engine.unit.Unit`. After an error in one replica, all are stepped by themselves: that tells whose
         it is, and no weight has moved yet."""
-        if self._rows is None:
+        if self._alone:
             return torch.cat([unit.step(batch, moment) for unit in self._alone])
+        seeding.set_seed(moment.seed, self.feed.device)
         try:
-            losses = self._differentiate(self._rows, batch, moment)
+            losses = self._step(*batch, self._rows.rates(moment.progress), epoch=moment.epoch)
         except (MllcError, torch.cuda.OutOfMemoryError):
             raise
         except (Exception, SystemExit) as error:  # a loss of the user's may even call sys.exit
             log.debug("a stack failed", exc_info=True)
             log.warning("%d trials are stepped one by one from now on: %s", len(self.replicas), told(error))
-        else:
-            self._rows.update(moment.progress)
-            return losses
-        self.dissolve()
-        return self.step(batch, moment)
+            self.dissolve()
+            return self.step(batch, moment)
+        self._rows.count()
+        return losses
 
     def dissolve(self) -> None:
         """Gives the replicas tensors of their own, and steps them by themselves from now on."""
-        if self._rows is not None:
+        if not self._alone:
             self._rows.hand_back()
-        self._rows = None
+            self._alone = [Sequential(replica, self.feed) for replica in self.replicas]
+            del self._rows  # and so its memory
 
-    def _differentiate(self, rows: Rows, batch: Batch, moment: Moment) -> Tensor:
-        """The losses (replicas,); leaves the gradients of their sum, of each loss by its own weights, in the rows."""
-        seeding.set_seed(moment.seed, self.feed.device)
+    def _step(self, features: Tensor, targets: Tensor, mask: Tensor | None, rates: Tensor, *, epoch: int) -> Tensor:
+        """The losses (replicas,). Each is differentiated by its own replica's weights alone, so their sum will do."""
         total = torch.zeros(len(self.replicas), device=self.feed.device)
-        rows.forget()
-        for part in parts(batch, self.feed.accumulate):
+        for number, part in enumerate(parts(Batch(features, targets, mask), self.feed.accumulate)):
             with torch.autocast(self.feed.device.type, dtype=self.feed.amp, enabled=self.feed.amp is not None):
-                outputs = stacked_network.forward(self._layers, self._extra, rows.leaves, part.features)
-            losses = self._losses({name: output.unbind() for name, output in outputs.items()}, part, moment)
-            losses = losses * (len(part.targets) / len(batch.targets))
-            rows.add(losses.sum())
+                outputs = stacked_network.forward(self._layers, self._extra, self._rows.leaves, part.features)
+            losses = self._losses(outputs, part.targets, part.mask, epoch) * (len(part.targets) / len(targets))
+            self._rows.differentiate(losses.sum(), add=number > 0)
             total += losses.detach()
+        self._rows.update(rates)
         return total
-
-    def _losses(self, outputs: dict[str, tuple[Tensor, ...]], batch: Batch, moment: Moment) -> Tensor:
-        """The replicas' mean losses over the batch; `outputs` one of each replica, by name."""
-        losses = []
-        for k, replica in enumerate(self.replicas):
-            own = {name: outputs[name][k] for name in ("logits", *replica.objective.outputs)}
-            with _drawing(replica, self.feed.device):
-                losses.append(replica.objective.mean(own, batch.targets, batch.mask, moment.epoch))
-        return torch.stack(losses)
-
-
-def _drawing(replica: Replica, device: torch.device) -> AbstractContextManager[None]:
-    """Whatever a loss of the user's draws, the next one draws as if it were alone; mllc's own losses draw nothing."""
-    if replica.objective.function.func.__module__.startswith("mllc."):
-        return nullcontext()
-    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

@@ -1,19 +1,19 @@
 """One vectorised step per kind of optimizer: every row is a replica, with rates and settings of its own.
 
 Each step does what torch.optim's does, which is its oracle; torch.optim itself takes one learning rate for all rows.
-`weights`, `grads` and the entries of `state` are (replicas, weights); settings and rates are (replicas, 1). A step
+`weights`, `grads` and the entries of `state` are (replicas, numbers); settings and rates are (replicas, 1). A step
 changes weights and state in place, and may change the gradients.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 Rows = Mapping[str, Tensor]
-Step = Callable[[Tensor, Tensor, Rows, Rows, Rows], None]
-"""(weights, grads, state, settings, rates)."""
+Step = Callable[[Tensor, Tensor, Rows, Rows, Tensor, Tensor], None]
+"""(weights, grads, state, settings, lr, root): see `rates_of`."""
 
 
 class Kind(NamedTuple):
@@ -30,16 +30,17 @@ class Kind(NamedTuple):
         """Whether torch keeps the number of steps in the state."""
         return self.optimizer is not torch.optim.SGD
 
-    def step(self, weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
-        """Moves the weights by one step."""
+    def step(self, weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Sequence[Tensor]) -> None:
+        """Moves the weights by one step; `rates` as of `rates_of`."""
+        lr, root, keep = rates
         if self.apart:
-            weights.mul_(rates["keep"])
+            weights.mul_(keep)
         elif self.decayed:
             grads.addcmul_(weights, settings["weight_decay"])
         if self.nesterov:
-            _nesterov(weights, grads, state, settings, rates)
+            _nesterov(weights, grads, state, settings, lr)
         else:
-            STEPS[self.optimizer](weights, grads, state, settings, rates)
+            STEPS[self.optimizer](weights, grads, state, settings, lr, root)
 
 
 def why_not(optimizer: torch.optim.Optimizer) -> str:
@@ -72,40 +73,44 @@ def settings_of(group: Mapping[str, Any]) -> dict[str, float]:
     return numbers | {f"new_{key}": 1 - numbers[key] for key in ("beta1", "beta2", "rho", "alpha") if key in numbers}
 
 
-def rates_of(settings: Rows, lr: Tensor, done: Tensor) -> dict[str, Tensor]:
-    """What changes from step to step, computed on the host: learning rates `lr` for the step `done`, from 1."""
+def rates_of(settings: Rows, lr: Tensor, done: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What changes from step to step, computed on the host, for learning rates `lr` and the step `done`, from 1.
+
+    The rate of the step; what Adam divides the root of its second moment by; what weight decay apart from the gradient
+    leaves of the weights.
+    """
+    root, keep = torch.ones_like(lr), 1 - lr * settings["weight_decay"]
     if "beta1" in settings:
-        rates = {"lr": lr / (1 - settings["beta1"] ** done), "root": (1 - settings["beta2"] ** done).sqrt()}
-        return {**rates, "keep": 1 - lr * settings["weight_decay"]}
-    if "lr_decay" in settings:
+        lr, root = lr / (1 - settings["beta1"] ** done), (1 - settings["beta2"] ** done).sqrt()
+    elif "lr_decay" in settings:
         lr = lr / (1 + (done - 1) * settings["lr_decay"])
-    return {"lr": lr}
+    return lr, root, keep
 
 
-def _adam(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
+def _adam(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, lr: Tensor, root: Tensor) -> None:
     second = state["exp_avg_sq"]
     state["exp_avg"].lerp_(grads, settings["new_beta1"])
     second.mul_(settings["beta2"]).addcmul_(grads * settings["new_beta2"], grads)
     if "max_exp_avg_sq" in state:
         second = torch.maximum(state["max_exp_avg_sq"], second, out=state["max_exp_avg_sq"])
-    scale = second.sqrt().div_(rates["root"]).add_(settings["eps"])
-    weights.addcdiv_(state["exp_avg"] * rates["lr"], scale, value=-1)
+    scale = second.sqrt().div_(root).add_(settings["eps"])
+    weights.addcdiv_(state["exp_avg"] * lr, scale, value=-1)
 
 
-def _adadelta(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
+def _adadelta(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, lr: Tensor, root: Tensor) -> None:
     rho, new, eps = settings["rho"], settings["new_rho"], settings["eps"]
     state["square_avg"].mul_(rho).addcmul_(grads * new, grads)
     step = state["acc_delta"].add(eps).sqrt_().div_(state["square_avg"].add(eps).sqrt_()).mul_(grads)
     state["acc_delta"].mul_(rho).addcmul_(step * new, step)
-    weights.addcmul_(step, rates["lr"], value=-1)
+    weights.addcmul_(step, lr, value=-1)
 
 
-def _adagrad(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
+def _adagrad(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, lr: Tensor, root: Tensor) -> None:
     state["sum"].addcmul_(grads, grads)
-    weights.addcdiv_(grads * rates["lr"], state["sum"].sqrt().add_(settings["eps"]), value=-1)
+    weights.addcdiv_(grads * lr, state["sum"].sqrt().add_(settings["eps"]), value=-1)
 
 
-def _rmsprop(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
+def _rmsprop(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, lr: Tensor, root: Tensor) -> None:
     new, mean_square = settings["new_alpha"], state["square_avg"]
     mean_square.mul_(settings["alpha"]).addcmul_(grads * new, grads)
     if "grad_avg" in state:
@@ -114,19 +119,19 @@ def _rmsprop(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates:
     step = grads.div_(mean_square.sqrt().add_(settings["eps"]))
     if "momentum_buffer" in state:
         step = state["momentum_buffer"].mul_(settings["momentum"]).add_(step)
-    weights.addcmul_(step, rates["lr"], value=-1)
+    weights.addcmul_(step, lr, value=-1)
 
 
-def _sgd(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
+def _sgd(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, lr: Tensor, root: Tensor) -> None:
     step = grads
     if "momentum_buffer" in state:
         step = state["momentum_buffer"].mul_(settings["momentum"]).add_(grads)
-    weights.addcmul_(step, rates["lr"], value=-1)
+    weights.addcmul_(step, lr, value=-1)
 
 
-def _nesterov(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, rates: Rows) -> None:
+def _nesterov(weights: Tensor, grads: Tensor, state: Rows, settings: Rows, lr: Tensor) -> None:
     momentum = state["momentum_buffer"].mul_(settings["momentum"]).add_(grads)
-    weights.addcmul_(grads.addcmul_(momentum, settings["momentum"]), rates["lr"], value=-1)
+    weights.addcmul_(grads.addcmul_(momentum, settings["momentum"]), lr, value=-1)
 
 
 STEPS: dict[type[torch.optim.Optimizer], Step] = {
