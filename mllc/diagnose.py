@@ -18,8 +18,7 @@ from mllc.metrics.collapse import Verdict, state, useful
 from mllc.metrics.ranking import (
     average_precision,
     chance_average_precision,
-    label_ranking_average_precision,
-    precision_at,
+    of_samples,
 )
 from mllc.metrics.signs import better_columns, inverted, look
 from mllc.metrics.thresholded import Counts, as_metrics, count, decision_figures
@@ -116,7 +115,7 @@ def diagnose(scored: Scored, *, threshold: float | None = None, seed: int = 0) -
     reached = max(metrics[f"micro_f1{way}"] or 0.0 for way in WAYS[1:])
     ranks = useful(metrics["map"] or 0.0, metrics["map_chance"] or 0.0, reached)
     columns = [] if ranks else better_columns(scores, targets, mask).tolist()
-    counts = count(predictions.decisions, targets, mask)
+    counts = count(predictions.decisions, targets, mask).labels
     thresholds = {"own": own, **_tuned(logits, targets, mask, scored.unit)}
     return Diagnosis(
         unit=scored.unit,
@@ -177,8 +176,7 @@ def _ranking(predictions: Predictions, ap: Tensor, chance: Tensor) -> Metrics:
             "map_chance": chance.nanmean(),
             "labels_scored": (~ap.isnan()).sum(),
             "labels_skipped": ap.isnan().sum(),
-            "lrap": label_ranking_average_precision(*truth),
-            "p_at_1": precision_at(1, *truth),
+            **of_samples(*truth, at=(1,)),
         }
     )
 

@@ -23,9 +23,8 @@ from mllc.metrics import baselines
 from mllc.metrics.ranking import (
     average_precision,
     chance_average_precision,
-    label_ranking_average_precision,
     micro_average_precision,
-    precision_at,
+    of_samples,
 )
 from mllc.metrics.thresholded import as_metrics, count, decision_figures, f1, precision, recall
 from mllc.metrics.thresholds import Thresholds, best_f1, decide, tune_thresholds
@@ -49,8 +48,7 @@ def evaluate(predictions: Predictions, thresholds: Thresholds) -> Metrics:
         "map_chance": chance_average_precision(*truth).nanmean(),
         "labels_scored": scored.sum(),
         "labels_skipped": (~scored).sum(),
-        "lrap": label_ranking_average_precision(scores, *truth),
-        **{f"p_at_{k}": precision_at(k, scores, *truth) for k in (1, 3, 5)},
+        **of_samples(scores, *truth),
     }
     metrics = as_metrics(figures) | decision_figures(predictions.decisions, *truth)
     for way, threshold in (("tuned", thresholds.global_), ("per_label", thresholds.per_label)):
@@ -108,14 +106,14 @@ def per_label(
     """
     check(predictions)
     truth = predictions.targets, predictions.mask
-    own = count(predictions.decisions, *truth)
+    own = count(predictions.decisions, *truth).labels
     figures = {
         "ap": average_precision(predictions.scores, *truth),
         "f1": f1(own),
         "precision": precision(own),
         "recall": recall(own),
-        "f1_tuned": f1(count(decide(predictions.scores, thresholds.global_), *truth)),
-        "f1_per_label": f1(count(decide(predictions.scores, thresholds.per_label), *truth)),
+        "f1_tuned": f1(count(decide(predictions.scores, thresholds.global_), *truth).labels),
+        "f1_per_label": f1(count(decide(predictions.scores, thresholds.per_label), *truth).labels),
     }
     scored = (own.true > 0).tolist()
     columns: dict[str, list[Any]] = {
@@ -147,6 +145,6 @@ def check(predictions: Predictions) -> None:
             raise DataError(f"{name} are {value.dtype}; give torch.bool")
     if not targets.numel():
         raise DataError(f"nothing to evaluate: the targets have the shape {tuple(targets.shape)}")
-    if not scores.isfinite().all():
+    if not torch.stack(scores.aminmax()).isfinite().all():  # NaN is both; needs no memory
         bad = int((~scores.isfinite()).sum())
         raise DataError(f"{bad} of {scores.numel()} scores are NaN or infinite; give finite scores on the logit scale")

@@ -1,9 +1,12 @@
 """Figures of the order of the scores; no threshold is involved."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from mllc.metrics.cuts import CHUNK, cuts
+from mllc.metrics.cuts import Cuts, cuts, pooled_cuts
+from mllc.metrics.kernels import count
 
 
 def average_precision(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -21,43 +24,42 @@ def average_precision(scores: Tensor, targets: Tensor, mask: Tensor | None = Non
 
 def micro_average_precision(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
     """Average precision of all (sample, label) pairs ranked in one list, float64 scalar; NaN without positives."""
-    flat = None if mask is None else mask.reshape(1, -1)
-    return _of_lists(scores.reshape(1, -1), targets.reshape(1, -1), flat)[0]
+    return _mean_precision(pooled_cuts(scores, targets, mask))[0]
 
 
-def label_ranking_average_precision(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean over samples of the average precision of the sample's ranked labels, float64 scalar in (0, 1].
+def of_samples(
+    scores: Tensor, targets: Tensor, mask: Tensor | None = None, *, at: Sequence[int] = (1, 3, 5)
+) -> dict[str, Tensor]:
+    """Means over the samples of the figures of each one's ranked labels, float64 scalars in [0, 1].
 
-    As in scikit-learn: equal scores take the worst rank, and a sample whose known labels are all false (or all true)
-    counts 1, there being nothing to rank. A sample without known labels is left out; NaN if that leaves none.
+    lrap    label-ranking average precision: the average precision of the sample's labels. As in scikit-learn: equal
+            scores take the worst rank, and a sample whose known labels are all false (or all true) counts 1, there
+            being nothing to rank
+    p_at_k  (true labels among the k that score highest) / k, for each k of `at`. The denominator is k even where a
+            sample has fewer true (or known) labels, as usual in extreme classification. Labels tied for the last places
+            share them: the value is the mean over all ways to break the tie
 
-    Source: Tsoumakas, Katakis and Vlahavas, "Mining Multi-label Data" (2010), section 5.2.
+    A sample without known labels is left out; NaN if that leaves none.
+
+    Source of lrap: Tsoumakas, Katakis and Vlahavas, "Mining Multi-label Data" (2010), section 5.2.
+
+    >>> found = of_samples(torch.tensor([[5.0, 5.0, 0.0]]), torch.tensor([[1, 0, 0]]), at=[1])
+    >>> {name: value.item() for name, value in found.items()}
+    {'lrap': 0.5, 'p_at_1': 0.5}
     """
-    values = _of_lists(scores, targets, mask).nan_to_num(nan=1.0)
-    return (values if mask is None else values[mask.any(1)]).mean()
-
-
-def precision_at(k: int, scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean over samples of (true labels among the k that score highest) / k, float64 scalar in [0, 1].
-
-    The denominator is k even where a sample has fewer true (or known) labels, as usual in extreme classification.
-    Labels tied for the last places share them: the value is the mean over all ways to break the tie. A sample without
-    known labels is left out; NaN if that leaves none.
-
-    >>> precision_at(1, torch.tensor([[5.0, 5.0, 0.0]]), torch.tensor([[1, 0, 0]]))
-    tensor(0.5000, dtype=torch.float64)
-    """
-    true = targets.bool()
-    if mask is not None:
-        true = true & mask
-        scores = scores.masked_fill(~mask, -torch.inf)
-    top = scores.topk(min(k, scores.shape[1]), dim=1).values
-    last = top[:, -1:]
-    places = (top == last).sum(1)
-    sure = (true & (scores > last)).sum(1)
-    tied = scores == last
-    values = (sure + (true & tied).sum(1) * (places / tied.sum(1).double())) / k
-    return (values if mask is None else values[mask.any(1)]).mean()
+    columns = []
+    for found in cuts(scores, targets, mask):
+        tied = (found.predicted - found.higher).clamp(min=1)
+        shares = [((k - found.higher).clamp(min=0) / tied.double()).clamp(max=1) * (found.hits > 0) for k in at]
+        columns.append(
+            torch.stack(
+                [_mean_precision(found).nan_to_num(nan=1.0)]
+                + [share.sum(1) / k for k, share in zip(at, shares, strict=True)]
+            )
+        )
+    values = torch.cat(columns, dim=1)
+    means = (values if mask is None else values[:, mask.any(1)]).mean(1)
+    return dict(zip(["lrap", *(f"p_at_{k}" for k in at)], means, strict=True))
 
 
 def chance_average_precision(targets: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -74,8 +76,8 @@ def chance_average_precision(targets: Tensor, mask: Tensor | None = None) -> Ten
     tensor([0.7500], dtype=torch.float64)
     """
     true = targets.bool() if mask is None else targets.bool() & mask
-    positives = true.sum(0).double()
-    known = torch.full_like(positives, len(targets)) if mask is None else mask.sum(0).double()
+    positives = count(true, 0).double()
+    known = torch.full_like(positives, len(targets)) if mask is None else count(mask, 0).double()
     ranks = torch.arange(1, len(targets) + 1, dtype=torch.float64, device=targets.device)
     harmonic = torch.cat([ranks.new_zeros(1), ranks.reciprocal().cumsum(0)])[known.long()]
     value = (harmonic + (positives - 1) / (known - 1).clamp(min=1) * (known - harmonic)) / known.clamp(min=1)
@@ -83,11 +85,10 @@ def chance_average_precision(targets: Tensor, mask: Tensor | None = None) -> Ten
 
 
 def _of_lists(scores: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
-    """Average precision of each row; rows are taken in groups so that memory stays bounded."""
-    step = max(1, CHUNK // max(1, scores.shape[1]))
-    values = []
-    for start in range(0, len(scores), step):
-        rows = slice(start, start + step)
-        found = cuts(scores[rows].contiguous(), targets[rows].contiguous(), None if mask is None else mask[rows])
-        values.append(found.precision.sum(1) / found.positives)  # 0/0 is NaN: no positives
-    return torch.cat(values)
+    """Average precision of each row."""
+    return torch.cat([_mean_precision(found) for found in cuts(scores, targets, mask)])
+
+
+def _mean_precision(found: Cuts) -> Tensor:
+    """Average precision of each list: the mean of the precision at its positives; 0/0 is NaN, no positives."""
+    return found.precision.sum(1) / found.positives

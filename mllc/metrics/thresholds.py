@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mllc.errors import ConfigError
-from mllc.metrics.cuts import CHUNK, Cuts, cuts
+from mllc.metrics.cuts import Cuts, cuts, pooled_cuts
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,39 +50,26 @@ def tune_thresholds(
     """
     if not shrinkage >= 0:
         raise ConfigError(f"shrinkage is {shrinkage}, but it counts positives: give 0 (no shrinking) or more, say 10")
-    flat = None if mask is None else mask.reshape(1, -1)
-    best = float(_best(scores.reshape(1, -1), targets.reshape(1, -1), flat)[0])
+    best = float(_best(pooled_cuts(scores, targets, mask)))
     if best != best:
         best = float(scores.max() if mask is None else scores.masked_fill(~mask, scores.min()).max())
 
-    raw, positives = [], []
-    step = max(1, CHUNK // max(1, len(scores)))
-    for start in range(0, scores.shape[1], step):
-        part = slice(start, start + step)
-        known = None if mask is None else mask[:, part].T
-        raw.append(_best(scores[:, part].T.contiguous(), targets[:, part].T.contiguous(), known))
-        positives.append((targets[:, part].bool() if known is None else targets[:, part].bool() & known.T).sum(0))
-    own, weight = torch.cat(raw), torch.cat(positives).double()
-    shrunk = (weight * own.double() + shrinkage * best) / (weight + shrinkage)
-    return Thresholds(best, shrunk.to(scores.dtype).where(weight > 0, best), own)
+    lists = cuts(scores.T, targets.T, None if mask is None else mask.T)
+    raw, positives = (torch.cat(parts) for parts in zip(*((_best(found), found.positives) for found in lists)))
+    shrunk = (positives * raw.double() + shrinkage * best) / (positives + shrinkage)
+    return Thresholds(best, shrunk.to(raw.dtype).where(positives > 0, best), raw)
 
 
 def best_f1(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
     """The largest micro-F1 that one threshold reaches on these scores, float64 scalar; 0 without positives."""
-    flat = None if mask is None else mask.reshape(1, -1)
-    return cuts(scores.reshape(1, -1), targets.reshape(1, -1), flat).f1.max()
+    return pooled_cuts(scores, targets, mask).f1.max()
 
 
-def _best(scores: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
-    """The threshold of largest F1 of each row of `scores` (lists, items), (lists,); NaN for a row without positives."""
-    found: Cuts = cuts(scores, targets, mask)
-    quality = found.f1
-    last = quality.shape[1] - 1 - quality.flip(1).argmax(1, keepdim=True)  # argmax gives the first of equals
-    upper = found.scores.gather(1, last)
-    below = scores < upper
-    lower = scores.where(below if mask is None else below & mask, -torch.inf).amax(1)
-    upper = upper[:, 0]
-    middle = ((upper.double() + lower.double()) / 2).to(scores.dtype)
+def _best(found: Cuts) -> Tensor:
+    """The threshold of largest F1 of each list, (lists,); NaN for a list without positives."""
+    last = found.f1.shape[1] - 1 - found.f1.flip(1).argmax(1, keepdim=True)  # argmax gives the first of equals
+    upper, lower = (values.gather(1, last)[:, 0] for values in (found.scores, found.lower))
+    middle = ((upper.double() + lower.double()) / 2).to(upper.dtype)
     middle = middle.where(middle < upper, lower)  # neighbours in floating point: rounding must not reach the upper
     # Large scores absorb a step of 1: the next number below is the least that still separates.
     alone = torch.minimum(upper - 1, torch.nextafter(upper, upper.new_tensor(-torch.inf)))

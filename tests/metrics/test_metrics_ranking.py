@@ -75,7 +75,7 @@ def test_micro_average_precision_equals_scikit_learn(made, masked):
 @pytest.mark.parametrize("made", CASES[:5])
 def test_label_ranking_average_precision_equals_scikit_learn(made, masked):
     scores, targets, mask = case(**made, masked=masked)
-    value = ranking.label_ranking_average_precision(scores, targets, mask).item()
+    value = ranking.of_samples(scores, targets, mask)["lrap"].item()
     if mask is None:
         expected = label_ranking_average_precision_score(targets.numpy(), scores.numpy())
     else:  # one row at a time, over its known labels
@@ -102,7 +102,7 @@ def test_precision_at_is_the_mean_over_all_ways_to_break_ties(seed, labels, k, l
             orders = itertools.permutations([j for j in range(labels) if known[j]])
             tops = [sorted(order, key=lambda j, s=s: -s[j])[:k] for order in orders]
             expected.append(np.mean([sum(t[j] for j in top) / k for top in tops]))
-    assert ranking.precision_at(k, scores, targets, mask).item() == pytest.approx(np.mean(expected), abs=1e-12)
+    assert ranking.of_samples(scores, targets, mask, at=[k])[f"p_at_{k}"].item() == pytest.approx(np.mean(expected), abs=1e-12)
 
 
 @pytest.mark.parametrize(("positives", "known"), [(1, 1), (1, 5), (2, 5), (3, 6), (6, 6)])
@@ -129,12 +129,11 @@ def test_the_size_of_the_chunks_changes_nothing(monkeypatch, chunk):
         return [
             ranking.average_precision(scores, targets, mask),
             ranking.micro_average_precision(scores, targets, mask),
-            ranking.label_ranking_average_precision(scores, targets, mask),
+            *ranking.of_samples(scores, targets, mask).values(),
         ]
 
     whole = figures()
     monkeypatch.setattr(cuts, "CHUNK", chunk)
-    monkeypatch.setattr(ranking, "CHUNK", chunk)
     for a, b in zip(figures(), whole, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
 
@@ -150,8 +149,8 @@ def test_unknown_entries_have_no_influence():
     scores, targets, mask = case(30, 6, 0.3, None, 7, masked=True)
     other_scores = torch.where(mask, scores, torch.full_like(scores, 99))
     other_targets = torch.where(mask, targets, 1 - targets)
-    functions = [ranking.average_precision, ranking.micro_average_precision, ranking.label_ranking_average_precision]
-    for function in [*functions, lambda *given: ranking.precision_at(3, *given)]:
+    functions = [ranking.average_precision, ranking.micro_average_precision, ranking.of_samples]
+    for function in functions:
         torch.testing.assert_close(
             function(scores, targets, mask), function(other_scores, other_targets, mask), equal_nan=True
         )
@@ -161,6 +160,6 @@ def test_the_arguments_stay_as_they_were():
     scores, targets, mask = case(20, 5, 0.3, 4, 8, masked=True)
     before = [t.clone() for t in (scores, targets, mask)]
     ranking.average_precision(scores, targets, mask)
-    ranking.label_ranking_average_precision(scores, targets, mask)
-    ranking.precision_at(3, scores, targets, mask)
+    ranking.micro_average_precision(scores, targets, mask)
+    ranking.of_samples(scores, targets, mask)
     assert all(torch.equal(a, b) for a, b in zip(before, (scores, targets, mask), strict=True))

@@ -81,7 +81,7 @@ def test_a_mask_leaves_unknown_entries_out():
 
 def test_counts_of_labels_and_of_samples_agree():
     decisions, targets = case(40, 9, 0.3, seed=4)
-    by_label, by_sample = count(decisions, targets, by="label"), count(decisions, targets, by="sample")
+    by_label, by_sample = count(decisions, targets)
     assert by_label.tp.shape == (9,)
     assert by_sample.tp.shape == (40,)
     for name in ("tp", "fp", "fn", "known", "predicted", "true", "wrong"):
