@@ -65,11 +65,14 @@ def epoch_metrics(predictions: Predictions) -> Metrics:
     check(predictions)
     truth = predictions.targets, predictions.mask
     own = decision_figures(predictions.decisions, *truth)
-    return {
-        **as_metrics({"map": average_precision(predictions.scores, *truth).nanmean()}),
-        **{name: own[name] for name in ("micro_f1", "macro_f1", "hamming_loss", "labels_per_sample")},
-        **as_metrics({"micro_f1_tuned": best_f1(predictions.scores, *truth)}),
-    }
+    ranking = as_metrics(
+        {
+            "map": average_precision(predictions.scores, *truth).nanmean(),
+            "micro_f1_tuned": best_f1(predictions.scores, *truth),
+        }
+    )
+    names = ("map", "micro_f1", "macro_f1", "hamming_loss", "labels_per_sample", "micro_f1_tuned")
+    return {name: (own | ranking)[name] for name in names}
 
 
 def evaluate_baselines(

@@ -107,6 +107,20 @@ def test_verdict(script, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_metrics(script, tmp_path, capsys):
+    pytest.importorskip("torchmetrics")
+    found = script("metrics").main(shlex.split("--samples 400 --labels 20 --large 500 --rounds 1 --device cpu"))
+    assert written(tmp_path) == found
+    assert found["figures"].keys() == {"ap", "thresholds", "counts"}
+    for one in found["figures"].values():
+        assert one["difference"] < found["goal"]["difference"]
+        assert one["seconds"].keys() == {"mllc", "all threads", "scikit-learn", "torchmetrics"}
+    assert [one["shape"] for one in found["alone"]] == [[400, 20], [500, 20]]
+    assert all(one["peak_over_scores"] > 1.5 for one in found["alone"]), "what is given is part of it"
+    assert "| 400 x 20 |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_demo(script, tmp_path):
     found = script("demo").main(shlex.split("dataset.samples=200 dataset.test_samples=80 dataset.grid=2 epochs=1"))
     assert written(tmp_path) == found
@@ -321,6 +335,17 @@ def test_the_readme_shows_what_statistics_cost(file, script):
     found = json.loads(file.read_text())
     assert script("verdict").table(found) in (BENCHMARKS / "README.md").read_text()
     assert found["seconds"]["compare"]["median"] <= found["goal_s"]["compare"]
+
+
+@results("metrics")
+def test_the_readme_shows_what_figures_cost(file, script):
+    found = json.loads(file.read_text())
+    goal = found["goal"]
+    assert script("metrics").tables(found) in (BENCHMARKS / "README.md").read_text()
+    for what, one in found["figures"].items():
+        assert one["times"]["scikit-learn"]["median"] >= goal[what]
+        assert one["difference"] <= goal["difference"]
+    assert all(one["peak_over_scores"] <= goal["memory"] for one in found["alone"])
 
 
 @results("data_reading")

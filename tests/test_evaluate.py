@@ -1,8 +1,10 @@
 """Every figure that a run reports, from predictions and thresholds, against scikit-learn."""
 
+import importlib
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from sklearn import metrics as sk
 
 from mllc.errors import DataError
 from mllc.evaluate import THRICE, epoch_metrics, evaluate, evaluate_baselines, per_label
+from mllc.metrics import kernels
 from mllc.metrics.ranking import average_precision
 from mllc.metrics.thresholds import tune_thresholds
 from mllc.monitors import MONITORS
@@ -199,6 +202,25 @@ def test_an_empty_split_is_refused(thresholds):
     empty = Predictions(torch.zeros(0, 3), torch.zeros(0, 3).bool(), torch.zeros(0, 3, dtype=torch.uint8))
     with pytest.raises(DataError, match=r"nothing to evaluate: the targets have the shape \(0, 3\)"):
         evaluate(empty, thresholds)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_memory_stays_below_three_times_the_scores(monkeypatch, masked):
+    """With the scores, targets, decisions and mask that are given; at full size see benchmarks/metrics.py."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    storages = importlib.import_module("losses").Storages
+    monkeypatch.setattr(kernels, "CHUNK", 1 << 13)
+    large = predictions(samples=3000, labels=300, density=0.002)
+    given = replace(large, mask=torch.ones_like(large.decisions) if masked else None)
+    size = sum(part.nbytes for part in (given.scores, given.targets, given.decisions, given.mask) if part is not None)
+    for measure in (
+        lambda: evaluate(given, tune_thresholds(given.scores, given.targets, given.mask)),
+        lambda: epoch_metrics(given),
+    ):
+        with storages() as counted:
+            measure()
+        assert counted.peak > 0
+        assert size + counted.peak < 3 * given.scores.nbytes
 
 
 @pytest.mark.gpu

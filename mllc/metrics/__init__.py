@@ -1,5 +1,6 @@
 """Figures of merit: functions of (scores or decisions, targets, mask), exact, on the device of their arguments.
 
+    kernels      sorting, selecting and counting, some entries at a time: where the time goes
     cuts         what a cut below each positive predicts: the ground of ranking figures and thresholds
     ranking      average precision, label-ranking average precision, precision at k
     thresholded  precision, recall, F1 (micro, macro, sample), Hamming loss, subset accuracy

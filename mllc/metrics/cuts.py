@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mllc.metrics.kernels import CHUNK, ascending, copied, count, select
+from mllc.metrics import kernels
+from mllc.metrics.kernels import ascending, copied, count, select
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +47,15 @@ def cuts(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Iterato
     >>> found.scores.tolist(), found.hits.tolist(), found.predicted.tolist(), found.lower.tolist()
     ([[1.0, 3.0]], [[2, 1]], [[4, 1]], [[-inf, 2.0]])
     """
-    for part, true in _chunks(scores, targets, mask, CHUNK):
+    for part, true in _chunks(scores, targets, mask, kernels.CHUNK):
         positives = count(true, 1)
         yield _look_up(select(part, true), positives, [part])
 
 
 def pooled_cuts(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Cuts:
     """The cuts of all entries of `scores` as one list."""
-    edges = torch.cat([select(part, true) for part, true in _chunks(scores, targets, mask, CHUNK)])
-    at_once = max(CHUNK, 32 * len(edges))  # each chunk is searched for every positive
+    edges = torch.cat([select(part, true) for part, true in _chunks(scores, targets, mask, kernels.CHUNK)])
+    at_once = max(kernels.CHUNK, 32 * len(edges))  # each chunk is searched for every positive
     chunks = (part.view(1, -1) for part, _ in _chunks(scores, targets, mask, at_once))
     return _look_up(edges, edges.new_full((1,), len(edges), dtype=torch.long), chunks)
 

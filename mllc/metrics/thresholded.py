@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from mllc.metrics import kernels
-from mllc.metrics.kernels import CHUNK
 from mllc.result import Metrics
 
 
@@ -59,7 +58,7 @@ def count(decisions: Tensor, targets: Tensor, mask: Tensor | None = None) -> Cou
     samples, labels = targets.shape
     per_label = torch.zeros(4, labels, dtype=torch.long, device=targets.device)
     per_sample = torch.zeros(4, samples, dtype=torch.long, device=targets.device)
-    step = max(1, CHUNK // max(1, labels))
+    step = max(1, kernels.CHUNK // max(1, labels))
     for start in range(0, samples, step):
         rows = slice(start, start + step)
         predicted, true = decisions[rows], targets[rows].bool()

@@ -25,7 +25,7 @@ class Thresholds:
 
 def decide(scores: Tensor, threshold: float | Tensor) -> Tensor:
     """`scores` (samples, labels) > threshold (a number, or one a label), bool."""
-    return scores > threshold
+    return scores.to(torch.promote_types(scores.dtype, torch.float32)) > threshold  # halves would round the threshold
 
 
 def tune_thresholds(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score
 
-from mllc.metrics import cuts, ranking
+from mllc.metrics import kernels, ranking
 
 
 def case(samples, labels, density, levels, seed, masked=False):
@@ -121,8 +121,8 @@ def test_chance_of_a_label_without_positives_or_known_samples_is_undefined():
     assert ranking.chance_average_precision(torch.ones(3, 1), torch.zeros(3, 1).bool()).isnan().all()
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_the_size_of_the_chunks_changes_nothing(monkeypatch, chunk):
+@pytest.mark.parametrize(("name", "value"), [*(("CHUNK", size) for size in (1, 7, 64)), ("BY_NUMPY", "nowhere")])
+def test_neither_the_size_of_the_chunks_nor_numpy_changes_anything(monkeypatch, name, value):
     scores, targets, mask = case(50, 9, 0.2, 8, 11, masked=True)
 
     def figures():
@@ -133,9 +133,54 @@ def test_the_size_of_the_chunks_changes_nothing(monkeypatch, chunk):
         ]
 
     whole = figures()
-    monkeypatch.setattr(cuts, "CHUNK", chunk)
+    monkeypatch.setattr(kernels, name, value)
     for a, b in zip(figures(), whole, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+
+
+def test_infinite_scores_are_the_lowest_and_the_highest():
+    scores, targets, _ = case(60, 8, 0.3, 4, 12)
+    scores[scores >= 1], scores[scores <= -1] = math.inf, -math.inf
+    finite = scores.clamp(-9, 9)
+    for function in (ranking.average_precision, ranking.micro_average_precision, ranking.of_samples):
+        torch.testing.assert_close(function(scores, targets), function(finite, targets), equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("masked", [False, True])
+def test_scores_of_any_precision(dtype, masked):
+    scores, targets, mask = case(60, 8, 0.3, None, 13, masked)
+    scores = scores.to(dtype)
+    for function in (ranking.average_precision, ranking.micro_average_precision, ranking.of_samples):
+        torch.testing.assert_close(
+            function(scores, targets, mask), function(scores.double(), targets, mask), rtol=0, atol=0, equal_nan=True
+        )
+
+
+def test_scores_that_only_float64_tells_apart():
+    scores, targets = torch.tensor([[1.0], [1.0 - 1e-12]], dtype=torch.float64), torch.tensor([[0], [1]])
+    assert ranking.average_precision(scores, targets).item() == 0.5
+    assert ranking.average_precision(scores, 1 - targets).item() == 1
+
+
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 5, 1 << 21]))
+@settings(max_examples=60, deadline=None)
+def test_heavy_ties_equal_scikit_learn(seed, samples, labels, levels, chunk):
+    g = torch.Generator().manual_seed(seed)
+    scores = torch.randint(levels, (samples, labels), generator=g) * 1e30
+    targets = (torch.rand(samples, labels, generator=g) < torch.rand(1, generator=g)).to(torch.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "CHUNK", chunk)
+        values = ranking.average_precision(scores, targets).tolist()
+        micro, samples_too = ranking.micro_average_precision(scores, targets), ranking.of_samples(scores, targets)
+    for value, (t, s) in zip(values, known_columns(scores, targets, None), strict=True):
+        assert math.isnan(value) if not t.any() else value == pytest.approx(average_precision_score(t, s), abs=1e-12)
+    if targets.any():
+        expected = average_precision_score(targets.numpy().ravel(), scores.numpy().ravel())
+        assert micro.item() == pytest.approx(expected, abs=1e-12)
+    if labels > 1:
+        lrap = label_ranking_average_precision_score(targets.numpy(), scores.numpy())
+        assert samples_too["lrap"].item() == pytest.approx(lrap, abs=1e-12)
 
 
 def test_extreme_scores_are_ordinary_scores():

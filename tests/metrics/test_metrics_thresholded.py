@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
+from mllc.metrics import kernels
 from mllc.metrics.thresholded import count, decision_figures
 
 
@@ -87,6 +88,23 @@ def test_counts_of_labels_and_of_samples_agree():
     for name in ("tp", "fp", "fn", "known", "predicted", "true", "wrong"):
         assert getattr(by_label.total(), name) == getattr(by_sample.total(), name)
     assert by_label.total().known == 360
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("name", "value"), [*(("CHUNK", size) for size in (1, 20, 100)), ("BY_NUMPY", "nowhere")])
+def test_neither_the_size_of_the_chunks_nor_numpy_changes_anything(monkeypatch, name, value, masked):
+    decisions, targets = case(40, 9, 0.3, seed=5)
+    mask = torch.rand(40, 9, generator=torch.Generator().manual_seed(1)) < 0.6 if masked else None
+    whole = decision_figures(decisions, targets, mask)
+    monkeypatch.setattr(kernels, name, value)
+    assert decision_figures(decisions, targets, mask) == whole
+
+
+@pytest.mark.parametrize("shape", [(70_000, 1), (1, 70_000)])
+def test_counts_beyond_16_bits(shape):
+    everything = torch.ones(shape, dtype=torch.bool)
+    for one, axis in zip(count(everything, everything), (0, 1), strict=True):
+        assert one.tp.tolist() == [shape[axis]] * shape[1 - axis]
 
 
 def test_a_worked_example():

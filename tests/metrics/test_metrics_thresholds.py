@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from mllc.errors import ConfigError
+from mllc.metrics import kernels
 from mllc.metrics.thresholded import decision_figures
 from mllc.metrics.thresholds import best_f1, decide, tune_thresholds
 
@@ -63,6 +64,32 @@ def test_the_best_threshold_reaches_its_f1_by_scikit_learn():
     grid = [f1_score(targets.numpy(), (scores > t).numpy(), average="micro") for t in np.linspace(-3, 5, 81)]
     assert reached == pytest.approx(best_f1(scores, targets).item(), abs=1e-12)
     assert reached >= max(grid)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("name", "value"), [*(("CHUNK", size) for size in (1, 7, 64)), ("BY_NUMPY", "nowhere")])
+def test_neither_the_size_of_the_chunks_nor_numpy_changes_anything(monkeypatch, name, value, masked):
+    scores, targets = sparse_problem(3, 70, labels=9)
+    targets |= torch.rand(70, 9, generator=torch.Generator().manual_seed(1)) < 0.02  # few enough for several chunks
+    mask = torch.rand(70, 9, generator=torch.Generator().manual_seed(2)) < 0.7 if masked else None
+    whole, f1 = tune_thresholds(scores, targets, mask), best_f1(scores, targets, mask)
+    monkeypatch.setattr(kernels, name, value)
+    parts = tune_thresholds(scores, targets, mask)
+    assert parts.global_ == whole.global_
+    assert best_f1(scores, targets, mask) == f1
+    for name in ("per_label", "per_label_raw"):
+        torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_scores_of_any_precision(dtype):
+    scores, targets = sparse_problem(4, 200, labels=20)
+    scores = scores.to(dtype)
+    found, expected = tune_thresholds(scores, targets), tune_thresholds(scores.double(), targets)
+    assert found.global_ == pytest.approx(expected.global_)
+    assert torch.equal(decide(scores, found.global_), decide(scores.double(), expected.global_))
+    cuts = [one.per_label_raw.nan_to_num() for one in (found, expected)]
+    assert torch.equal(decide(scores, cuts[0]), decide(scores.double(), cuts[1]))
 
 
 def test_shrinking_weighs_by_positives():
