@@ -6,8 +6,8 @@ Random scores, all different in practice, with 2 true labels a sample; the sides
 
     ap          average precision of every label. scikit-learn: average_precision_score(average=None); torchmetrics:
                 multilabel_average_precision(average="none", thresholds=None), its exact form
-    thresholds  the threshold of best F1 of every label, found exactly. Theirs: the precision-recall curve of each label,
-                and its best point; mllc tunes the one threshold for all labels besides
+    thresholds  the threshold of best F1 of every label, found exactly. Theirs: the precision-recall curve of each
+                label, and its best point; mllc tunes the one threshold for all labels besides
     counts      decisions to figures. scikit-learn: f1_score (macro, micro, samples) and hamming_loss; torchmetrics:
                 multilabel_f1_score (macro, micro) and multilabel_hamming_distance; mllc: its 17 figures
 

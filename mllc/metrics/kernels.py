@@ -1,4 +1,4 @@
-"""The few operations that take the time of the figures; on a CPU by numpy where it is several times as fast as torch."""
+"""The few operations that take the time of the figures; on a CPU by numpy, where torch is several times slower."""
 
 import numpy as np
 import torch

@@ -47,17 +47,12 @@ def of_samples(
     >>> {name: value.item() for name, value in found.items()}
     {'lrap': 0.5, 'p_at_1': 0.5}
     """
-    columns = []
+    parts = []
     for found in cuts(scores, targets, mask):
-        tied = (found.predicted - found.higher).clamp(min=1)
-        shares = [((k - found.higher).clamp(min=0) / tied.double()).clamp(max=1) * (found.hits > 0) for k in at]
-        columns.append(
-            torch.stack(
-                [_mean_precision(found).nan_to_num(nan=1.0)]
-                + [share.sum(1) / k for k, share in zip(at, shares, strict=True)]
-            )
-        )
-    values = torch.cat(columns, dim=1)
+        tied = (found.predicted - found.higher).double().masked_fill(found.hits == 0, torch.inf)  # padding: no share
+        precisions = [((k - found.higher) / tied).clamp(0, 1).sum(1) / k for k in at]
+        parts.append(torch.stack([_mean_precision(found).nan_to_num(nan=1.0), *precisions]))
+    values = torch.cat(parts, dim=1)
     means = (values if mask is None else values[:, mask.any(1)]).mean(1)
     return dict(zip(["lrap", *(f"p_at_{k}" for k in at)], means, strict=True))
 

@@ -55,7 +55,8 @@ def tune_thresholds(
         best = float(scores.max() if mask is None else scores.masked_fill(~mask, scores.min()).max())
 
     lists = cuts(scores.T, targets.T, None if mask is None else mask.T)
-    raw, positives = (torch.cat(parts) for parts in zip(*((_best(found), found.positives) for found in lists)))
+    pairs = [(_best(found), found.positives) for found in lists]
+    raw, positives = (torch.cat(parts) for parts in zip(*pairs, strict=True))
     shrunk = (positives * raw.double() + shrinkage * best) / (positives + shrinkage)
     return Thresholds(best, shrunk.to(raw.dtype).where(positives > 0, best), raw)
 

@@ -102,7 +102,9 @@ def test_precision_at_is_the_mean_over_all_ways_to_break_ties(seed, labels, k, l
             orders = itertools.permutations([j for j in range(labels) if known[j]])
             tops = [sorted(order, key=lambda j, s=s: -s[j])[:k] for order in orders]
             expected.append(np.mean([sum(t[j] for j in top) / k for top in tops]))
-    assert ranking.of_samples(scores, targets, mask, at=[k])[f"p_at_{k}"].item() == pytest.approx(np.mean(expected), abs=1e-12)
+    assert ranking.of_samples(scores, targets, mask, at=[k])[f"p_at_{k}"].item() == pytest.approx(
+        np.mean(expected), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(("positives", "known"), [(1, 1), (1, 5), (2, 5), (3, 6), (6, 6)])
@@ -163,7 +165,9 @@ def test_scores_that_only_float64_tells_apart():
     assert ranking.average_precision(scores, 1 - targets).item() == 1
 
 
-@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 5, 1 << 21]))
+@given(
+    st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 5, 1 << 21])
+)
 @settings(max_examples=60, deadline=None)
 def test_heavy_ties_equal_scikit_learn(seed, samples, labels, levels, chunk):
     g = torch.Generator().manual_seed(seed)
