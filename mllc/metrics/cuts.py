@@ -55,7 +55,8 @@ def cuts(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Iterato
 def pooled_cuts(scores: Tensor, targets: Tensor, mask: Tensor | None = None) -> Cuts:
     """The cuts of all entries of `scores` as one list."""
     edges = torch.cat([select(part, true) for part, true in _chunks(scores, targets, mask, kernels.CHUNK)])
-    at_once = max(kernels.CHUNK, 32 * len(edges))  # each chunk is searched for every positive
+    few = min(32 * len(edges), scores.numel() // 8)  # each chunk is searched for every positive: not too many chunks
+    at_once = max(kernels.CHUNK, few)
     chunks = (part.view(1, -1) for part, _ in _chunks(scores, targets, mask, at_once))
     return _look_up(edges, edges.new_full((1,), len(edges), dtype=torch.long), chunks)
 
