@@ -1,6 +1,6 @@
 """How near does each loss come to what the memory allows?
 
-python benchmarks/loss_kernels.py [--shape 2048x10000] [--losses zlpr,focal] [--rounds 7] [--device cuda] [--backend NAME]
+python benchmarks/loss_kernels.py [--shape 2048x10000] [--losses zlpr,focal] [--device cuda] [--backend inductor]
 
 A loss and its gradient must read the logits and the targets and write the gradient: three tensors. These bytes over the
 time of forward and backward are a rate, and its share of the rate of a large copy on the same device is what is shown,

@@ -182,7 +182,9 @@ def _train(
     for remark in remarks(replicas, shared.feed, engine):
         screen.note_once(remark)
     with Writer() as writer:
-        for event in train_loop(replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics, engine=engine):
+        for event in train_loop(
+            replicas, shared.feed, epochs=conf["epochs"], measure=epoch_metrics, engine=engine, launch=conf["compile"]
+        ):
             match event:
                 case Step(epoch, step, steps):
                     screen.step(epoch + 1, step, steps)

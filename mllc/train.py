@@ -38,14 +38,14 @@ Measure = Callable[[Predictions], dict[str, Any]]
 
 
 def train(
-    replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Measure, engine: str = "auto"
+    replicas: Sequence[Replica], feed: Feed, *, epochs: int, measure: Measure, engine: str = "auto", launch: str = "off"
 ) -> Iterator[Step | EpochEnd]:
     """Trains each replica from the epoch it has reached up to `epochs`, yielding as it goes.
 
     The loop never waits for the device inside an epoch (the scaler of float16 apart). A replica whose loss or scores
     are not finite ends as diverged, one that raises as failed; the others go on. Every random number a replica sees
     depends on (data set, seed, epoch, step), so a trial alone, in a cohort, or resumed after a kill takes the same
-    steps; in a stack (`engine`, see mllc.engine.arrange) up to rounding.
+    steps; in a stack (`engine`, `launch`, see mllc.engine.arrange) up to rounding.
     """
     steps = feed.steps
     units: list[Unit] = []
@@ -53,7 +53,7 @@ def train(
         active = [r for r in replicas if r.epoch == epoch and not (r.diverged or r.failure or r.pruned)]
         if not active:
             continue
-        units = arrange(active, feed, engine, units)
+        units = arrange(active, feed, engine, units, launch)
         active = [replica for unit in units for replica in unit.replicas]
         ends = list(itertools.accumulate(len(unit.replicas) for unit in units))
         parts = [slice(end - len(unit.replicas), end) for unit, end in zip(units, ends, strict=True)]

@@ -102,7 +102,7 @@ def fails(*inputs, epoch):
 
 
 def test_an_error_of_the_step_is_the_steps_own(graphed, caplog):
-    for step in (graphed(fails), compiled(fails, backend="eager")):
+    for step in (graphed(fails), compiled(fails, backend="eager")[0]):
         for _ in range(2):
             with pytest.raises(ValueError, match="the loss itself"):
                 step(torch.ones(2), epoch=0)
@@ -134,7 +134,7 @@ def test_compiled_losses_are_those_that_are_not(backend, caplog):
     def step(logits, count, targets, *, epoch):
         return groups({"logits": logits, "count": count}, targets, epoch=epoch)
 
-    fast = compiled(step, backend)
+    (fast,) = compiled(step, backend=backend)
     for epoch, rows in ((0, BATCH), (0, BATCH - 1), (3, BATCH)):
         outputs, targets, _ = batch(objectives, mask=False)
         logits, count = (values.detach()[:, :rows].requires_grad_() for values in outputs.values())
@@ -150,7 +150,7 @@ def test_what_does_not_compile_runs_as_it_is(caplog):
     def broken(_graph, _inputs):
         raise RuntimeError("no compiler here")
 
-    step = compiled(weighed, backend=broken)
+    (step,) = compiled(weighed, backend=broken)
     for number in range(3):
         assert step(torch.ones(2, 2), None, torch.tensor(float(number)), epoch=0) == 4 * number
     (line,) = [record.getMessage() for record in caplog.records if record.name == "mllc" and record.levelno >= 30]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from test_engine_launch import FakeGraph, plain
 from test_gpu import CUDA, StopsAfterAnEpoch
 from test_gpu_waiting import no_waiting
 from test_run import Notes, state_of
@@ -17,7 +18,9 @@ from mllc import checkpoint, run
 from mllc.build import build_replica, share
 from mllc.config import catalogue
 from mllc.config import compose as config
+from mllc.engine import stacked
 from mllc.engine.arrange import arrange, remarks
+from mllc.engine.launch import Graphed, compiled
 from mllc.engine.sequential import Sequential
 from mllc.engine.stacked import Stacked, why_not
 from mllc.engine.unit import Moment
@@ -132,6 +135,40 @@ def test_losses_that_share_a_call_take_the_same_steps():
     rows += [("loss=splc", f"loss.margin={margin}") for margin in (0.5, 1, 2)]
     rows += [("loss=hill", f"loss.reduction={reduction}") for reduction in ("sum", "mean", "sum")]
     assert_equal(*both(MLP, rows))
+
+
+@pytest.mark.slow
+def test_a_compiled_stack_takes_the_same_steps(monkeypatch, caplog):
+    """Every kind of optimizer, a clip, losses of each form, a smaller last batch."""
+    monkeypatch.setattr(stacked, "compiled", partial(compiled, backend="aot_eager"))
+    rows = [(f"optimizer={optimizer}", "clip=1", "loss=focal") for optimizer in OPTIMIZERS]
+    rows += [(f"loss={loss}", "optimizer=sgd") for loss in ("softmax_count", "tversky", "tversky", "smooth_ap")]
+    ours, alone, feed = built(MLP, *rows), built(MLP, *rows), feed_of()
+    batches = list(moments(12, MLP))
+    losses = stepped([Stacked(ours, feed, "compile")], batches)
+    assert_equal(ours, alone, losses, stepped([Sequential(replica, feed) for replica in alone], batches))
+    assert not [record for record in caplog.records if record.name == "mllc"], "it does compile"
+
+
+def test_a_graph_is_refused_without_a_gpu_and_steps_go_on(caplog):
+    rows = [("loss=bce",), ("loss=focal",)]
+    ours, alone, batches = built(MLP, *rows), built(MLP, *rows), list(moments(6))
+    losses = stepped(arrange(ours, feed_of(), "stacked", launch="graph"), batches)
+    assert_equal(ours, alone, losses, stepped([Sequential(replica, feed_of()) for replica in alone], batches))
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "mllc"]
+    assert line.startswith("compile=graph: no CUDA graph, steps are launched kernel by kernel: CUDA graphs need a GPU")
+
+
+def test_a_graph_of_the_step_sees_all_that_changes(monkeypatch):
+    """A graph that plays back what a captured step does: with the inputs, the counts and the epoch of the capture."""
+    monkeypatch.setattr(stacked, "why_no_graph", lambda *_: "")
+    monkeypatch.setattr(stacked, "Graphed", partial(Graphed, capture=FakeGraph, warm_up=plain))
+    for losses in (("bce", "focal"), ("splc", "large_loss")):
+        rows = [(f"loss={loss}", "clip=1", "schedule=cosine") for loss in losses]
+        ours, alone, batches = built(MLP, *rows), built(MLP, *rows), list(moments(25, MLP))
+        found = stepped([Stacked(ours, feed_of(), "graph")], batches)
+        assert FakeGraph.made > 0
+        assert_equal(ours, alone, found, stepped([Sequential(replica, feed_of()) for replica in alone], batches))
 
 
 @NETWORKS

@@ -25,6 +25,7 @@ ALLOWED = {
     "channels_last": "bool",
     "engine": "auto|sequential|stacked",
     "workers": "auto|integer >= 1",
+    "compile": "off|compile|graph",
     "clip": "number > 0|null",
     "monitor": "|".join(MONITORS),
     "head.kind": "linear|mlp",

@@ -15,7 +15,7 @@ from mllc.errors import ConfigError
 
 __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
 
-NOT_IN_IDENTITY = ("device", "engine", "workers", "out", "cache", "tracker")
+NOT_IN_IDENTITY = ("device", "engine", "compile", "workers", "out", "cache", "tracker")
 """Top-level keys that say where and how a run happens and who is told of it, not what it is."""
 
 NOT_IN_A_DATA_SET = ("cache", "download")

@@ -13,12 +13,19 @@ from mllc.replica import Replica
 from mllc.wording import listed
 
 
-def arrange(replicas: Sequence[Replica], feed: Feed, engine: str = "auto", before: Sequence[Unit] = ()) -> list[Unit]:
+def arrange(
+    replicas: Sequence[Replica],
+    feed: Feed,
+    engine: str = "auto",
+    before: Sequence[Unit] = (),
+    launch: str = "off",
+) -> list[Unit]:
     """The units of an epoch, which hold each of `replicas` once.
 
     engine  auto | sequential | stacked; auto: stacked on a GPU. On a CPU one replica after another is faster
     before  the units of the epoch before: the same ones where the replicas are; else its stacks are dissolved, and
             those who left keep their last state
+    launch  how the step of a stack is launched: off | compile | graph, see mllc.engine.launch
     """
     if before and {replica for unit in before for replica in unit.replicas} == set(replicas):
         return list(before)
@@ -28,7 +35,7 @@ def arrange(replicas: Sequence[Replica], feed: Feed, engine: str = "auto", befor
     units: list[Unit] = []
     for group in _groups(replicas, feed) if _stacks(engine, feed) else [[replica] for replica in replicas]:
         for part in chunks(group, _most(group[0], feed)) if len(group) > 1 else [group]:
-            units.append(Stacked(part, feed) if len(part) > 1 else Sequential(part[0], feed))
+            units.append(Stacked(part, feed, launch) if len(part) > 1 else Sequential(part[0], feed))
     return units
 
 

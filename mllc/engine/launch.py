@@ -7,7 +7,7 @@ and says why, once.
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -25,28 +25,31 @@ Step = Callable[..., Tensor]
 weight moves before an error."""
 
 
-def compiled(step: Step, backend: str = "inductor") -> Step:
-    """`step`, which changes none of its inputs, by torch.compile; as it is from the first call on that fails."""
+def compiled(*functions: Callable[..., Any], backend: str = "inductor") -> list[Callable[..., Any]]:
+    """Each function by torch.compile; as it is from the first call on that fails, before it has changed anything."""
     torch.compiler.reset()  # what earlier stacks compiled counts towards the most that a function may have
-    fast = torch.compile(step, dynamic=False, backend=backend)
+    return [_or_as_it_is(function, torch.compile(function, dynamic=False, backend=backend)) for function in functions]
+
+
+def _or_as_it_is(function: Callable[..., Any], fast: Callable[..., Any]) -> Callable[..., Any]:
     chosen = fast
 
-    def launched(*inputs: Tensor | None, epoch: int) -> Tensor:
+    def call(*inputs: Any, **settings: Any) -> Any:
         nonlocal chosen
-        if chosen is step:
-            return step(*inputs, epoch=epoch)
+        if chosen is function:
+            return function(*inputs, **settings)
         try:
-            return fast(*inputs, epoch=epoch)
+            return fast(*inputs, **settings)
         except torch.cuda.OutOfMemoryError:
             raise
-        except Exception as error:  # of the compiler, or the step's own: then the next line raises it again
-            losses = step(*inputs, epoch=epoch)
+        except Exception as error:  # of the compiler, or the function's own: then the next line raises it again
+            found = function(*inputs, **settings)
             log.warning("compile=compile: torch.compile fails, steps are not compiled: %s", told(error))
             log.debug("torch.compile failed", exc_info=True)
-            chosen = step
-            return losses
+            chosen = function
+            return found
 
-    return launched
+    return call
 
 
 def why_no_graph(device: torch.device, losses: LossGroups) -> str:
