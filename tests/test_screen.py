@@ -174,3 +174,42 @@ def test_a_step_is_cheap():
         for step in range(10_000):
             screen.step(1, step, 10_000)
         assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_several_cohorts_at_once_are_told_apart(width, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("mllc.progress.time.monotonic", lambda: now[0])
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=width, highlight=False)
+    with Screen(total_trials=8, plain=False, console=console) as screen:
+        for lane in (0, 1):
+            screen.cohort(["bce", "focal lr=0.1"], 2, f"digits, seed {lane}", lane=lane)
+            screen.step(1, 1, 10, lane=lane)
+        now[0] += 9
+        for lane in (0, 1):
+            screen.step(1, 10, 10, lane=lane)
+            screen.epoch("bce", 1, row(0.3 + lane / 10), lane=lane)
+        screen._draw(at_once=True)
+        assert screen.eta() == "0:30"  # 6 of 8 trials are left, at .45 x 2 x 2 trials in 9 seconds
+        text = file.getvalue()
+        for name in ("bce", "focal lr=0.1"):
+            screen.epoch(name, 2, row(0.5), lane=1)
+        assert list(screen.lanes) == [0]
+    frames = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.replace("\r", "\n"))
+    assert max(map(len, frames.splitlines())) <= width
+    last = frames[frames.rindex("digits, seed 0 ·") :]
+    for words in ("digits, seed 1 · epoch 1/2, step 10/10", "0:30 left", "0 of 8 trials done", "0.400 (1)"):
+        assert words in last
+    assert re.search(r"digits, seed 1 +bce +1 ", last)
+
+
+def test_plain_lines_of_several_cohorts(capsys):
+    with Screen(total_trials=2, plain=True) as screen:
+        for lane in (0, 1):
+            screen.cohort(["bce"], 1, f"digits, seed {lane}", lane=lane)
+        for lane in (1, 0):
+            screen.epoch("bce", 1, row(0.5), lane=lane)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines[2:]] == [f"digits, seed {lane}" for lane in (1, 1, 0, 0)]
+    assert "2 of 2 trials done" in lines[-1]

@@ -54,7 +54,8 @@ def sweep(
 
     Settings are chosen on validation, and only those are scored on test. Without a list of values it is the standard
     comparison; sweep=NAME names another (mllc list sweeps). With tune.trials=20 each row's settings are searched, in 20
-    trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml).
+    trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml). A long sweep is trained by
+    several processes at once; workers=1 keeps it to one, workers=N makes it N.
     """
     from mllc.config.search import expand_tuned
 
