@@ -42,6 +42,24 @@ def test_train(script, tmp_path):
 
 
 @pytest.mark.slow
+def test_epoch(script, tmp_path, monkeypatch, capsys):
+    tiny = (
+        "dataset=synthetic",
+        "dataset.samples=200",
+        "dataset.test_samples=20",
+        "backbone=mlp",
+        "backbone.hidden=[8]",
+    )
+    epoch = script("epoch")
+    monkeypatch.setattr(epoch, "SCENES", {"tiny": tiny})
+    found = epoch.main(["--epochs", "3", "--device", "cpu"])
+    assert written(tmp_path) == found
+    assert all(one["median"] > 0 for one in found["seconds"]["tiny"].values())
+    assert 0 < sum(one["median"] for one in found["share"]["tiny"].values()) < 1.2
+    assert "| tiny |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_data(script, tmp_path, capsys):
     write_photos(tmp_path / "corel")
     (tmp_path / "corel/labels.txt").write_text("r\ng\nb\n")
@@ -328,6 +346,14 @@ def test_the_cost_of_losses_is_what_they_were_written_for(file):
     assert max(shape["own"]["tensors"] for shape in published["asymmetric"].values()) <= 5
     assert published["zlpr"]["2048x10000"]["published"]["times"]["median"] >= 8
     assert published["lsep"]["64x1000"]["published"]["times"]["median"] >= 300
+
+
+@results("epoch")
+def test_the_readme_shows_what_an_epoch_costs(file, script):
+    found = json.loads(file.read_text())
+    assert script("epoch").table(found) in (BENCHMARKS / "README.md").read_text()
+    for scene in found["share"].values():
+        assert scene["validation"]["median"] <= found["goal"]
 
 
 @results("verdict")
