@@ -74,7 +74,7 @@ class Model(lightning.LightningModule):
         val = [(self(rows), truth) for rows, truth in self.trainer.datamodule.val_dataloader()]
         self.threshold = best_threshold(*map(torch.cat, zip(*val, strict=True)))
 
-    def test_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+    def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
         logits = self(batch[0])
         for name, metric in {"map": self.test_map, "micro_f1": self.micro_f1, "macro_f1": self.macro_f1}.items():
             metric(logits.sigmoid(), batch[1].int())

@@ -31,7 +31,6 @@ class Scene:
 
     samples     of each split, in the order of SPLITS
     overrides   mllc's, FOLDER standing for where the data is
-    peer_runs   epochs -> how many of the 80 runs of each peer are timed in a round: all take about as long
     """
 
     name: str
@@ -55,11 +54,11 @@ SCENES = {
             ("dataset=npz", *(f"dataset.{split}=FOLDER/{split}.npz" for split in SPLITS), "backbone=mlp"),
         ),
         Scene(
-            *("frozen", 50, (400, 100, 100), 64),
+            *("frozen", 50, (200, 50, 50), 64),
             (*IMAGES, "dataset.size=64", "backbone=resnet18", "backbone.freeze=all", "backbone.weights=FOLDER/net.pth"),
             size=64,
         ),
-        Scene(*("scratch", 250, (1600, 200, 200), 64), (*IMAGES, "dataset.size=40", "backbone=patch"), size=40),
+        Scene(*("scratch", 250, (1600, 200, 200), 128), (*IMAGES, "dataset.size=40", "backbone=patch"), size=40),
     )
 }
 
@@ -135,7 +134,11 @@ def _write_sheets(scene: Scene, folder: Path, samples: tuple[int, ...]) -> None:
     train, val, test = samples
     made = digits(samples=train + val, test_samples=test, grid=5, mean_filled=2.0, noise=0.1, seed=0)
     assert made.test is not None
-    parts = {"train": (made.train, slice(train)), "val": (made.train, slice(train, None)), "test": (made.test, slice(None))}
+    parts = {
+        "train": (made.train, slice(train)),
+        "val": (made.train, slice(train, None)),
+        "test": (made.test, slice(None)),
+    }
     for split, (part, rows) in parts.items():
         pixels, targets = part.inputs[rows], part.targets[rows]
         _write_images(folder, split, [image[0].numpy() for image in pixels], targets.numpy(), "png")
