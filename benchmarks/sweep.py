@@ -5,8 +5,8 @@ python benchmarks/sweep.py --table        the tables of benchmarks/README.md, fr
 
 mllc's side is `mllc sweep`, one command, from nothing, all 80 runs. The peers, sweep_plain.py and sweep_lightning.py,
 have the same losses, data, networks, batches and optimizer, mAP on validation after each epoch, the best epoch's
-figures on test. Of each peer's 80 runs, which are alike in size, some are timed in each round, others in the next, and the time is
-multiplied by 80 over their number; the sides take turns to be first. Scenes: sweep_scenes.py.
+figures on test. Of each peer's 80 runs, which are alike in size, some are timed in each round, others in the next, and
+the time is multiplied by 80 over their number; the sides take turns to be first. Scenes: sweep_scenes.py.
 
     first           `mllc sweep` with an empty cache (images only); `sweep` is with what that left
     further loss    what one more run costs `mllc sweep`: (16 losses - 1 loss) / 75 runs, over the bare arithmetic of
@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         found = json.loads(file.read_text())
         print(table(found))
         return found
-    found = {"machine": about, "settings": vars(options) | {"losses": LOSSES, "seeds": SEEDS}, "scenes": {}}
+    found = {"machine": about, "settings": vars(options) | {"losses": list(LOSSES), "seeds": SEEDS}, "scenes": {}}
     with tempfile.TemporaryDirectory() as scratch:
         for name in options.scenario.split(","):
             folder = Path(scratch) / "data" / name

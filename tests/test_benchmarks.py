@@ -485,3 +485,22 @@ def test_real_data_says_what_it_is_measured_for(file):
     assert max(row["map"] for row in trained["bibtex"]) > regression
     nothing = rows["corel5k_features"]["all_zeros"]["hamming_loss"]
     assert all(row["hamming_loss"] > nothing for row in trained["corel5k_features"])
+
+
+@pytest.mark.slow
+def test_sweep(script, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("lightning")
+    sweep = script("sweep")
+    for module in (sweep, script("sweep_peers")):
+        monkeypatch.setattr(module, "LOSSES", ("bce", "zlpr"))
+        monkeypatch.setattr(module, "RUNS", 10)
+    found = sweep.main(shlex.split("--small --rounds 1 --epochs 1 --scenario scratch"))
+    assert written(tmp_path) == json.loads(json.dumps(found))
+    one = found["scenes"]["scratch 1"]
+    assert one["seconds"].keys() == {"first", "sweep", *sweep.PEERS}
+    for side in sweep.PEERS:
+        mine, ours = one["figures"][side]["map"]
+        assert abs(mine - ours) < 0.2, "the sides do the same work"
+    assert "| `mllc sweep` |" in capsys.readouterr().out
+    assert sweep.main(["--table"]) == found
+    assert str(tmp_path) not in json.dumps(found)

@@ -238,3 +238,18 @@ def test_a_yaml_that_has_a_name_of_its_own_lets_it_be_set():
         ("resnet18", 2),
         ("resnet18", "layer3"),
     ]
+
+
+@pytest.mark.parametrize("words", [[], ["dataset=arff", "dataset.train=a.arff", "dataset.num_labels=3"]])
+def test_a_loss_is_put_in_place_as_hydra_would(monkeypatch, words):
+    quick = config.expand(["loss=glob(*)", "seed=0,1", *words], preset=None)
+    monkeypatch.setattr("mllc.config.composer.Composer._plain_loss", lambda self, name: None)
+    hydras = config.expand(["loss=glob(*)", "seed=0,1", *words], preset=None)
+    assert json.dumps(quick) == json.dumps(hydras)
+
+
+def test_a_config_yaml_that_changes_the_loss_is_left_to_hydra(tmp_path):
+    text = catalogue.config_file().read_text()
+    (tmp_path / "config.yaml").write_text(text + "loss: {reduction: mean}\n")
+    (conf,) = config.expand(["loss=focal"], tmp_path, preset=None)
+    assert (conf["loss"]["name"], conf["loss"]["reduction"]) == ("focal", "mean")

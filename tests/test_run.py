@@ -194,6 +194,13 @@ def test_a_sweep_scores_only_the_selected_settings_on_test(tmp_path):
             assert stored == result
 
 
+def test_a_sweep_with_one_setting_a_row_scores_each_run_as_it_ends(tmp_path, monkeypatch):
+    configs = config.expand([*TINY, "loss=bce,zlpr", "seed=0,1", f"out={tmp_path}"], None)
+    monkeypatch.setattr("mllc.sweep.score_selected", None)
+    results = sweep.sweep(configs, by="loss", screen=Notes())
+    assert [result.test is not None for result in results] == [True] * 4
+
+
 def test_scoring_later_gives_the_figures_of_scoring_at_once(tmp_path):
     (at_once,), _ = trained(tmp_path / "at_once", *EVERYTHING_RANDOM)
     (later,), _ = trained(tmp_path / "later", *EVERYTHING_RANDOM, test=False)
