@@ -504,3 +504,15 @@ def test_sweep(script, tmp_path, monkeypatch, capsys):
     assert "| `mllc sweep` |" in capsys.readouterr().out
     assert sweep.main(["--table"]) == found
     assert str(tmp_path) not in json.dumps(found)
+
+
+@pytest.mark.slow
+def test_sweep_growth(script, tmp_path, monkeypatch):
+    growth = script("sweep_growth")
+    monkeypatch.setattr(growth, "GROWS", {"losses": (1, 2), "labels": (10, 20)})
+    monkeypatch.setattr(growth, "START", {"losses": 1, "seeds": 1, "samples": 200, "labels": 10})
+    found = growth.main(shlex.split("--rounds 1 --small"))
+    assert written(tmp_path) == found
+    assert found["growth"].keys() == {"losses", "labels"}
+    (picture,) = (tmp_path / "results").glob("*-sweep_growth.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
