@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from command import mllc
 from machine import machine, spread, write
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from sweep_scenes import LOSSES
 
 from mllc.plots.style import COLORS, panels, styled
@@ -57,8 +57,9 @@ def draw(found: dict[str, Any], file: Path) -> None:
         axis.set_title(f"{what}: slope {one['slope']:.2f}", loc="left")
         axis.set_xlabel(what)
         axis.set_ylabel("s")
+        axis.xaxis.set_major_locator(FixedLocator([int(size) for size in one["seconds"]]))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for side in (axis.xaxis, axis.yaxis):
-            side.set_major_locator(LogLocator(subs=(1, 2, 5)))
             side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             side.set_minor_formatter(NullFormatter())
     figure.savefig(file, dpi=150)
