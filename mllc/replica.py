@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
 from mllc.errors import MllcError
 from mllc.foreign import told
 from mllc.losses.objective import Objective
 from mllc.models.model import Model
+from mllc.types import Outputs
 
 log = logging.getLogger("mllc")
 
@@ -43,6 +45,7 @@ class Replica:
     pruned: bool = False
 
     def __post_init__(self) -> None:
+        self.forward: Callable[[Tensor], Outputs] = self.model  # in training, where it may be compiled
         self.base_lrs: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 
     @property

@@ -179,7 +179,7 @@ def _train(
     for replica in replicas:
         replica.pruned = _pruned(replica, trials[replica][0], prune)
     engine = conf["engine"]
-    for remark in remarks(replicas, shared.feed, engine):
+    for remark in remarks(replicas, shared.feed, engine, conf["compile"]):
         screen.note_once(remark)
     with Writer() as writer:
         for event in train_loop(

@@ -25,7 +25,7 @@ def arrange(
     engine  auto | sequential | stacked; auto: stacked on a GPU. On a CPU one replica after another is faster
     before  the units of the epoch before: the same ones where the replicas are; else its stacks are dissolved, and
             those who left keep their last state
-    launch  how the step of a stack is launched: off | compile | graph, see mllc.engine.launch
+    launch  how a step is launched: off | compile | graph (a stack's), see mllc.engine.launch
     """
     if before and {replica for unit in before for replica in unit.replicas} == set(replicas):
         return list(before)
@@ -35,12 +35,14 @@ def arrange(
     units: list[Unit] = []
     for group in _groups(replicas, feed) if _stacks(engine, feed) else [[replica] for replica in replicas]:
         for part in chunks(group, _most(group[0], feed)) if len(group) > 1 else [group]:
-            units.append(Stacked(part, feed, launch) if len(part) > 1 else Sequential(part[0], feed))
+            units.append(Stacked(part, feed, launch) if len(part) > 1 else Sequential(part[0], feed, launch))
     return units
 
 
-def remarks(replicas: Sequence[Replica], feed: Feed, engine: str) -> list[str]:
-    """What the user who asked for stacks should know: who is in none, and why."""
+def remarks(replicas: Sequence[Replica], feed: Feed, engine: str, launch: str = "off") -> list[str]:
+    """What the user who asked for stacks, or graphs of them, should know: who is in none, and why."""
+    if launch == "graph" and not _stacks(engine, feed):
+        return [f"compile=graph is for the step of a stack, and engine={engine} on {feed.device.type} has none"]
     if engine != "stacked":
         return []
     alone: dict[str, list[str]] = {}

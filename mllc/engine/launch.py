@@ -1,4 +1,4 @@
-"""How the step of a stack is launched: kernel by kernel, compiled, or as one CUDA graph; and why not.
+"""How a step is launched: kernel by kernel, compiled, or as one CUDA graph; and why not.
 
 A stack's step is many small kernels, and on a GPU most of its time is the host's, which launches them one at a time.
 torch.compile makes fewer of them; a CUDA graph launches them all at once. Whatever fails falls back to kernel by kernel
@@ -28,10 +28,12 @@ weight moves before an error."""
 def compiled(*functions: Callable[..., Any], backend: str = "inductor") -> list[Callable[..., Any]]:
     """Each function by torch.compile; as it is from the first call on that fails, before it has changed anything."""
     torch.compiler.reset()  # what earlier stacks compiled counts towards the most that a function may have
-    return [_or_as_it_is(function, torch.compile(function, dynamic=False, backend=backend)) for function in functions]
+    return [or_as_it_is(function, backend) for function in functions]
 
 
-def _or_as_it_is(function: Callable[..., Any], fast: Callable[..., Any]) -> Callable[..., Any]:
+def or_as_it_is(function: Callable[..., Any], backend: str = "inductor") -> Callable[..., Any]:
+    """A function, or a module, by torch.compile; see `compiled`."""
+    fast = torch.compile(function, dynamic=False, backend=backend)
     chosen = fast
 
     def call(*inputs: Any, **settings: Any) -> Any:

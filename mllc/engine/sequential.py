@@ -1,14 +1,14 @@
 """One replica by itself on each shared batch: the oracle for every faster form."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from mllc import seeding
+from mllc.engine.launch import or_as_it_is
 from mllc.engine.unit import Moment
 from mllc.feed import Batch, Feed
-from mllc.models.model import Model
 from mllc.replica import Replica, failing
 from mllc.types import Outputs
 
@@ -16,8 +16,11 @@ from mllc.types import Outputs
 class Sequential:
     """A replica that is stepped by itself; the units of a cohort take their turns on each batch."""
 
-    def __init__(self, replica: Replica, feed: Feed) -> None:
+    def __init__(self, replica: Replica, feed: Feed, launch: str = "off") -> None:
+        """`launch`: off | compile, the network in training by torch.compile; a CUDA graph is for stacks."""
         self.replica, self.feed = replica, feed
+        if launch == "compile" and replica.forward is replica.model:
+            replica.forward = or_as_it_is(replica.model)
 
     @property
     def replicas(self) -> tuple[Replica]:
@@ -41,7 +44,7 @@ def train_step(replica: Replica, batch: Batch, feed: Feed, epoch: int, progress:
     replica.model.train()
     losses = []
     for part in parts(batch, feed.accumulate):
-        mean = replica.objective.mean(forward(replica.model, part, feed), part.targets, part.mask, epoch)
+        mean = replica.objective.mean(forward(replica.forward, part, feed), part.targets, part.mask, epoch)
         losses.append(mean * (len(part.targets) / len(batch.targets)))
         replica.scaler.scale(losses[-1]).backward()
     if replica.clip is not None:
@@ -63,7 +66,7 @@ def parts(batch: Batch, number: int) -> Iterator[Batch]:
         yield Batch(features, targets, known)
 
 
-def forward(model: Model, batch: Batch, feed: Feed) -> Outputs:
+def forward(model: Callable[[Tensor], Outputs], batch: Batch, feed: Feed) -> Outputs:
     """The outputs of a batch, under autocast where the feed asks for it."""
     with torch.autocast(feed.device.type, dtype=feed.amp, enabled=feed.amp is not None):
         return model(batch.features)
