@@ -17,7 +17,7 @@ TYPO = ["train", "loss=focl"]
 
 @pytest.fixture
 def fake_run(monkeypatch):
-    """Stands for mllc.run and preflight, which would train: remembers its calls, gives the results it is told to."""
+    """Stands for mllc.run, sweep and preflight, which would train: remembers its calls, gives the results it is told to."""
     result = RunResult("a1", "focal", "digits", "patch", "focal", "adam", 0, {}, {}, "done", "val_map")
     fake = SimpleNamespace(calls=[], results=[result], error=None)
 
@@ -32,7 +32,7 @@ def fake_run(monkeypatch):
 
     for name in ("train", "sweep", "check"):
         setattr(fake, name, call(name))
-    for module in ("run", "preflight"):
+    for module in ("run", "sweep", "preflight"):
         monkeypatch.setitem(sys.modules, f"mllc.{module}", fake)
         monkeypatch.setattr(mllc, module, fake, raising=False)
     monkeypatch.setattr(
@@ -57,7 +57,10 @@ def test_version(run_cli):
         (TYPO, "mllc: error: loss 'focl' is not in conf/loss; did you mean 'focal'? See: mllc list losses\n"),
         (["train", "loss=bce,focal"], "use mllc sweep loss=bce,focal"),
         (["sweep", "epochs=0,1"], "epochs=0 is not allowed: type a whole number >= 1"),
-        (["sweep", "--by", "los"], "--by los: 'los' is not a setting of these runs; did you mean 'loss'? Known: amp, "),
+        (
+            ["sweep", "--by", "los"],
+            "--by los: 'los' is not a setting of these runs; did you mean 'loss'? Known: accumulate, amp, ",
+        ),
         (["sweep", "--by", "loss, gama"], "did you mean 'loss.gamma'?"),
         (["check", "optimizer.lr=fast"], "optimizer.lr=fast is not allowed: type a number > 0"),
         (["train", "--config-dir", "/nowhere"], "--config-dir /nowhere is not a folder"),

@@ -14,6 +14,7 @@ from mllc import preflight, run
 from mllc.build import share
 from mllc.config import compose
 from mllc.errors import ConfigError
+from mllc.trackers.watch import Watch
 from mllc.trial import trial_of
 
 HPARAMS = metadata.SESSION_START_INFO_TAG
@@ -97,18 +98,19 @@ class TestTensorBoard:
 
     def test_what_an_epoch_logged_that_has_to_be_repeated_is_taken_back(self, tmp_path, monkeypatch):
         configs = configs_of(tmp_path, "epochs=3", "tracker=tensorboard")
-        keep = run._keep
 
-        def dies_after_the_second(replica, trial, watch, screen):
-            keep(replica, trial, watch, screen)
-            if replica.epoch == 2:
-                (trial.folder.path / "resume.safetensors").unlink()
+        log = Watch.epoch
+
+        def dies_after_the_second(watch, row):
+            log(watch, row)
+            if row["epoch"] == 2:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(run, "_keep", dies_after_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            train(configs)
-        monkeypatch.setattr(run, "_keep", keep)
+        with monkeypatch.context() as patch:
+            patch.setattr(Watch, "epoch", dies_after_the_second)
+            with pytest.raises(KeyboardInterrupt):
+                train(configs)
+        next(tmp_path.glob("*/resume.safetensors")).unlink()
         (result,) = train(configs)
         assert_logged_once(folder_of(tmp_path, result), 3)
 
