@@ -17,7 +17,7 @@ TYPO = ["train", "loss=focl"]
 
 @pytest.fixture
 def fake_run(monkeypatch):
-    """Stands for mllc.run, sweep and preflight, which would train: remembers its calls, gives the results it is told to."""
+    """Stands for mllc.run, sweep and preflight, which would train: remembers its calls, gives the results it has."""
     result = RunResult("a1", "focal", "digits", "patch", "focal", "adam", 0, {}, {}, "done", "val_map")
     fake = SimpleNamespace(calls=[], results=[result], error=None)
 
