@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, Self
 
 from mllc import run
@@ -22,7 +23,8 @@ from mllc.plan import cohorts, config_key, share_out
 from mllc.preflight import Sharing
 from mllc.result import RunResult
 from mllc.screen import Screen
-from mllc.trial import titles
+from mllc.store import RunFolder
+from mllc.trial import titles, trial_of
 from mllc.wording import counted
 from mllc.worker import Part, Setup, work
 from mllc.workforce import Workforce, workforce
@@ -61,7 +63,8 @@ class Crew:
         """See `mllc.run.train`: its results, bit for bit those of one process with a worker's number of threads."""
         groups = cohorts(configs)
         if groups and self._force is None:
-            self._force = workforce(groups, self.trials, self.sharing)
+            trials = self.trials if force else self.trials - self._done(groups, score_test, prune)
+            self._force = workforce(groups, trials, self.sharing)
             if self._force.workers > 1:
                 self.screen.note(f"training in {self._force.workers} worker processes (workers=1: in one)")
         parts = share_out(groups, self._force.workers, cut=self._force.cut) if self._force else []
@@ -72,6 +75,16 @@ class Crew:
         shares = [Part(part, among[config_key(part[0])], score_test, force, prune is not None) for part in parts]
         results = self._results(deque(shares), prune)
         return [results[config_key(conf)] for conf in configs]
+
+    def _done(self, groups: Sequence[Sequence[Config]], score_test: bool, prune: run.Prune | None) -> int:
+        """Trials that are done before it begins; looked for only where there are results."""
+        if not any(Path(groups[0][0]["out"]).glob(f"*/{RunFolder.DONE}")):
+            return 0
+        done = 0
+        for group in groups:
+            shared, _ = self.sharing.of(group[0])
+            done += len(run.complete([trial_of(conf, "", shared) for conf in group], score_test, prune))
+        return done
 
     def _results(self, waiting: deque[Part], prune: run.Prune | None) -> dict[str, RunResult]:
         """Has the parts trained, and says what the workers say; results by the key of their config."""

@@ -1,6 +1,5 @@
-"""From configs to results: trains cohorts, keeps their folders, scores what was selected."""
+"""From configs to results: trains cohorts, keeps their folders, scores them on test where it is asked for."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +16,7 @@ from mllc.environment import environment
 from mllc.evaluate import epoch_metrics
 from mllc.metrics.collapse import LASTING, lasting, state
 from mllc.network import num_weights
-from mllc.plan import chunks, cohorts
+from mllc.plan import chunks, cohorts, config_key
 from mllc.preflight import Sharing, free_gpu
 from mllc.replica import Replica
 from mllc.result import RunResult
@@ -62,23 +61,27 @@ def train(
         shared, full = sharing.of(group[0])
         for note in shared.data.notes:
             screen.note_once(note)
-        full, waiting = refused or full, []
-        for conf, title in zip(group, titles(group, among), strict=True):
-            trial = trial_of(conf, title, shared)
-            done = None if force else trial.folder.result()
-            if done is not None and _complete(done, score_test, prune):
-                screen.skip(title, trial.folder.path)
-                results[_key(conf)] = done
-            else:
-                waiting.append(trial)
-        if full:
-            results |= {_key(trial.config): _fail(trial, shared, full, screen) for trial in waiting}
+        trials = [trial_of(conf, title, shared) for conf, title in zip(group, titles(group, among), strict=True)]
+        done = {} if force else complete(trials, score_test, prune)
+        waiting = [trial for trial in trials if trial.run_id not in done]
+        for trial in trials:
+            if trial.run_id in done:
+                screen.skip(trial.title, trial.folder.path)
+                results[config_key(trial.config)] = done[trial.run_id]
+        if refused or full:
+            results |= {config_key(trial.config): _fail(trial, shared, refused or full, screen) for trial in waiting}
             continue
         for part in chunks(waiting, _most_trials(shared, [trial.config for trial in waiting])):
             options = {"score_test": score_test, "screen": screen, "force": force, "prune": prune}
             for trial, result in _halving(part, shared, **options):
-                results[_key(trial.config)] = result
-    return [results[_key(conf)] for conf in configs]
+                results[config_key(trial.config)] = result
+    return [results[config_key(conf)] for conf in configs]
+
+
+def complete(trials: Iterable[Trial], score_test: bool, prune: Prune | None) -> dict[str, RunResult]:
+    """By their ids, the results of those for which nothing is left to do."""
+    found = {trial.run_id: trial.folder.result() for trial in trials}
+    return {key: result for key, result in found.items() if result and _complete(result, score_test, prune)}
 
 
 def _complete(result: RunResult, score_test: bool, prune: Prune | None) -> bool:
@@ -240,7 +243,3 @@ def _warn(replica: Replica, trial: Trial, shared: Shared, screen: Screen) -> Non
         )
     elif was != now:
         screen.note(f"{name} is no longer {was} since epoch {replica.epoch - LASTING + 1}")
-
-
-def _key(conf: Config) -> str:
-    return json.dumps(conf, sort_keys=True)

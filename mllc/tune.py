@@ -5,7 +5,6 @@ leaves behind lies in OUT/studies/NAME-ID: Optuna's journal, by which a search t
 which is what reports read.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ from mllc.errors import ConfigError
 from mllc.folder import Folder
 from mllc.monitors import MONITORS
 from mllc.pack import Crew
-from mllc.plan import TRIAL_KEYS, cohorts, row_name, shared_part
+from mllc.plan import TRIAL_KEYS, cohorts, config_key, row_name, shared_part
 from mllc.preflight import validate
 from mllc.proposals import JOURNAL, Proposals, Proposed
 from mllc.result import RunResult
@@ -54,10 +53,10 @@ def sweep(
         done: dict[str, RunResult] = {}
         for group in cohorts(configs):
             trained = crew.train(group, score_test=False, force=force)
-            done |= {_key(conf): result for conf, result in zip(group, trained, strict=True)}
+            done |= {config_key(conf): result for conf, result in zip(group, trained, strict=True)}
             for row in rows:
-                row.save(final=[done[key].run_id for key in map(_key, row.repeats()) if key in done])
-        results = [done[_key(conf)] for conf in configs]
+                row.save(final=[done[key].run_id for key in map(config_key, row.repeats()) if key in done])
+        results = [done[config_key(conf)] for conf in configs]
         results = score_selected(crew, configs, results, by=by)
         tried = [result for row in rows for result in row.trials()]
     return [*tried, *results], [row.study for row in rows]
@@ -96,7 +95,7 @@ def _searched(searches: Sequence[Search], tune: Tune, crew: Crew, force: bool, h
     """The rows, each with its search done; those that share batches are searched together."""
     groups: dict[str, list[Search]] = {}
     for search in searches:
-        groups.setdefault(_key(shared_part(search.start)), []).append(search)
+        groups.setdefault(config_key(shared_part(search.start)), []).append(search)
     rows: list[_Row] = []
     for group in groups.values():
         started = [_start(search, crew, tune, force, held) for search in group]
@@ -156,10 +155,10 @@ def _train(asked: Sequence[tuple[_Row, Proposed]], tune: Tune, crew: Crew, force
     """Trains one round, and keeps the answers."""
     shared, _ = crew.sharing.of(asked[0][0].search.start)
     configs = [_possible(row, proposed, shared, crew.screen) for row, proposed in asked]
-    row_of = {_key(conf): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
+    row_of = {config_key(conf): row for conf, (row, _) in zip(configs, asked, strict=True) if conf is not None}
 
     def prune(conf: Config, values: Sequence[float]) -> bool:
-        return row_of[_key(conf)].proposals.prune(values)
+        return row_of[config_key(conf)].proposals.prune(values)
 
     pruning = tune.pruning == "median"
     possible = [conf for conf in configs if conf is not None]
@@ -199,7 +198,3 @@ def _told(study: Study) -> str:
         return f"{done}, none of them sound: nothing to repeat"
     settings = " ".join(f"{key}={typed(value)}" for key, value in best.values.items())
     return f"{done}, best {study.monitor} {best.value:.4f} with {settings}"
-
-
-def _key(conf: Config) -> str:
-    return json.dumps(conf, sort_keys=True)

@@ -3,15 +3,20 @@
 import os
 import resource
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import torch
 
-from mllc.build import Config, Shared
+from mllc.build import Config, Shared, build_replica
 from mllc.data.rows import Selected
 from mllc.data.streamed import Streamed
 from mllc.device import available_bytes
+from mllc.engine.sequential import train_step
+from mllc.engine.stacked import why_not
+from mllc.feed import Batch
 from mllc.network import num_weights
 from mllc.plan import shared_part
 from mllc.preflight import Sharing
@@ -24,6 +29,12 @@ STEP_S, FLOPS = 0.0005, 1.5e10
 
 WORKER_BYTES = 300 << 20
 """What a worker takes beside data and replicas, for the most part PyTorch."""
+
+PROBED, BUSY = 10, 0.1
+"""Steps that show whether a GPU waits for the host: when all are launched, hardly anything is left to compute."""
+
+MOST_ON_A_GPU, CONTEXT_BYTES = 4, 600 << 20
+"""Workers on one GPU, at most, and what CUDA takes of its memory for each process."""
 
 
 class Workforce(NamedTuple):
@@ -46,7 +57,7 @@ def workforce(groups: Sequence[Sequence[Config]], trials: int, sharing: Sharing)
     Reads the data, so that it is known what they take, and has what is kept on disk made: once, by all cores.
     """
     conf, wanted = groups[0][0], groups[0][0]["workers"]
-    if wanted == 1 or trials == 1:
+    if wanted == 1 or trials <= 1:
         return Workforce(1, False, torch.get_num_threads())
     fronts: dict[str, Config] = {}
     for group in groups:
@@ -62,7 +73,7 @@ def workforce(groups: Sequence[Sequence[Config]], trials: int, sharing: Sharing)
     devices: tuple[str, ...] = ()
     if shared.feed.device.type == "cuda":
         gpus = torch.cuda.device_count() if conf["device"] == "auto" else 1
-        number = gpus
+        number = gpus if gpus > 1 else _on_one_gpu(shared, conf, most)
         devices = tuple(f"cuda:{index}" for index in range(gpus)) if gpus > 1 else ()
     else:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -70,6 +81,35 @@ def workforce(groups: Sequence[Sequence[Config]], trials: int, sharing: Sharing)
         number = min(cores, max(fit, 1)) if _seconds(shared, conf, trials) > WORTH_S else 1
     number = min(number if wanted == "auto" else wanted, parts)
     return Workforce(number, cut, max(1, torch.get_num_threads() // number), devices)
+
+
+def _on_one_gpu(shared: Shared, conf: Config, trials: int) -> int:
+    """Workers on one GPU: one where trials are stacked, or where the steps of one trial keep it busy; else as many as
+    its memory holds, which take turns to use it."""
+    feed, replica = shared.feed, build_replica(conf, "", shared)
+    if conf["engine"] != "sequential" and not why_not(replica, feed):
+        return 1
+    torch.cuda.reset_peak_memory_stats(feed.device)
+    busy = _busy(
+        lambda batch: train_step(replica, batch, feed, 0, 0.5), list(islice(feed.epoch(0), PROBED)), feed.device
+    )
+    if busy > BUSY:
+        return 1
+    peak = torch.cuda.max_memory_allocated(feed.device)
+    states = 4 * sum(weight.nbytes for weight in replica.model.parameters())
+    return min(MOST_ON_A_GPU, max(1, available_bytes(feed.device) // (CONTEXT_BYTES + peak + states * trials)))
+
+
+def _busy(step: Callable[[Batch], object], batches: Sequence[Batch], device: torch.device) -> float:
+    """The share of the time of some steps that a GPU still computes after the host has launched all of them."""
+    step(batches[0])  # what is done once
+    torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    for batch in batches:
+        step(batch)
+    launched = time.perf_counter() - started
+    torch.cuda.synchronize(device)
+    return 1 - launched / (time.perf_counter() - started)
 
 
 def _cheap_batches(shared: Shared) -> bool:

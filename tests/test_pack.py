@@ -21,7 +21,7 @@ from mllc.plan import share_out
 from mllc.preflight import Sharing
 from mllc.store import RunFolder
 from mllc.sweep import sweep
-from mllc.workforce import workforce
+from mllc.workforce import _busy, _on_one_gpu, workforce
 
 SWEEP = ("loss=bce,focal,zlpr", "seed=0,1,2", "epochs=2", "device=cpu")
 """Three cohorts of three: two workers train one each, and share the third."""
@@ -228,6 +228,18 @@ def test_stopped_or_killed_nothing_is_left_running_and_the_same_command_ends_it(
     assert_same(alone, tmp_path, results)
 
 
+def test_what_is_done_needs_no_workers(tmp_path):
+    overrides = ("loss=bce,zlpr", "device=cpu", "epochs=2", "workers=2")
+    first, _ = trained(tmp_path, *overrides)
+    screen = Lanes()
+    configs = configs_of(tmp_path, *overrides)
+    with Crew(screen, trials=len(configs)) as crew:
+        again = crew.train(configs, score_test=True)
+        assert crew._workers == {}
+    assert again == first
+    assert all("skipped" in note for note in screen.notes)
+
+
 class TestWorkforce:
     def of(self, tmp_path, *overrides, trials=80):
         configs = configs_of(tmp_path, "device=cpu", *overrides)
@@ -235,6 +247,7 @@ class TestWorkforce:
 
     def test_one_where_the_user_says_so_there_is_one_trial_or_little_to_do(self, tmp_path, monkeypatch):
         monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+        monkeypatch.setattr("mllc.workforce._worker_bytes", lambda *_: 1)
         assert self.of(tmp_path, "workers=1", "epochs=10000").workers == 1
         assert self.of(tmp_path, "epochs=10000", trials=1).workers == 1
         assert self.of(tmp_path).workers == 1
@@ -248,6 +261,26 @@ class TestWorkforce:
         assert self.of(tmp_path, "epochs=10000").workers == 3
         monkeypatch.setattr("mllc.workforce.available_bytes", lambda _: 10)
         assert self.of(tmp_path, "epochs=10000").workers == 1
+
+    @pytest.mark.parametrize(("busy", "free", "expected"), [(0.5, 1 << 40, 1), (0.01, 1 << 40, 4), (0.01, 2 << 30, 2)])
+    def test_on_one_gpu_as_many_as_it_idles_for_and_has_memory_for(self, tmp_path, monkeypatch, busy, free, expected):
+        conf = configs_of(tmp_path, "device=cpu")[0]
+        shared, _ = Sharing(()).of(conf)
+        monkeypatch.setattr("mllc.workforce._busy", lambda step, batches, _: step(batches[0]) is None or busy)
+        monkeypatch.setattr("mllc.workforce.available_bytes", lambda _: free)
+        for name, value in (("reset_peak_memory_stats", None), ("max_memory_allocated", 100 << 20)):
+            monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+        assert _on_one_gpu(shared, conf, 8) == expected
+
+    def test_heads_on_one_gpu_are_stacked_in_one_process(self, tmp_path):
+        conf = configs_of(tmp_path, "device=cpu", "backbone=mlp")[0]
+        assert _on_one_gpu(Sharing(()).of(conf)[0], conf, 8) == 1
+
+    @pytest.mark.parametrize(("left", "busy"), [(0.0, 0.0), (0.05, 0.7)])
+    def test_a_gpu_that_computes_on_when_all_is_launched_is_busy(self, monkeypatch, left, busy):
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda _: time.sleep(left))
+        found = _busy(lambda _: time.sleep(0.002), [None] * 10, torch.device("cpu"))
+        assert busy <= found < busy + 0.2
 
     def test_a_cohort_is_not_cut_where_its_batches_are_computed(self, tmp_path):
         assert self.of(tmp_path, "workers=2").cut
