@@ -1,9 +1,11 @@
 """Images that are decoded for each batch, ahead of it, by processes of their own."""
 
+import ctypes
 import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import threading
 import warnings
 from bisect import bisect_right
@@ -24,6 +26,9 @@ AHEAD_BYTES = 1 << 29
 """Pixels that are decoded ahead of the batch in use, in all processes together."""
 
 _SHARED_MEMORY = "/dev/shm"
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal that a process gets when its parent ends."""
 
 
 class Streamed:
@@ -59,7 +64,7 @@ class Streamed:
             collate_fn=_as_it_is,
             pin_memory=pin,
             prefetch_factor=each if workers else None,
-            worker_init_fn=_leave_signals_to_parent,
+            worker_init_fn=_follow_parent,
             generator=torch.Generator(),  # else it would draw from the one that training draws from
             multiprocessing_context=_context() if workers else None,
         )
@@ -152,9 +157,12 @@ def _context() -> str | None:
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else None
 
 
-def _leave_signals_to_parent(_worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes; the parent ends these."""
+def _follow_parent(_worker: int) -> None:
+    """Ctrl-C reaches the whole group of processes; the parent ends these. Where it is killed they end at once on
+    Linux, elsewhere in seconds: they hold the locks on run folders that it held, which it may want to take up again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _as_it_is(found: Any) -> Any:

@@ -444,6 +444,40 @@ def test_no_process_outlives_its_stream(folder):
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes seconds")
+def test_no_process_outlives_one_that_is_killed(folder):
+    script = """
+import multiprocessing, sys, time
+from pathlib import Path
+import torch
+from mllc.data.ahead import stream
+from mllc.data.images import images
+root = Path(sys.argv[1])
+rows = images(root=str(root / "root"), train=str(root / "train.csv"), size=8, cache="none").train.inputs
+arriving = stream(rows, torch.arange(40).repeat(20).split(8))
+next(arriving)
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        children = [int(pid) for pid in process.stdout.readline().split()]
+        assert children
+        process.kill()
+    for _ in range(20):
+        left = [pid for pid in children if is_running(pid)]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_without_shared_memory_the_run_decodes_itself(folder, monkeypatch):
     monkeypatch.setattr("mllc.data.streamed.AHEAD_BYTES", 192)
     arriving = a_stream(folder)
