@@ -127,15 +127,15 @@ def test_verdict(script, tmp_path, capsys):
 @pytest.mark.slow
 def test_metrics(script, tmp_path, capsys):
     pytest.importorskip("torchmetrics")
-    found = script("metrics").main(shlex.split("--samples 400 --labels 20 --large 500 --rounds 1 --device cpu"))
+    found = script("metrics").main(shlex.split("--samples 40000 --labels 40 --large 50000 --rounds 1 --device cpu"))
     assert written(tmp_path) == found
     assert found["figures"].keys() == {"ap", "thresholds", "counts"}
     for one in found["figures"].values():
         assert one["difference"] < found["goal"]["difference"]
         assert one["seconds"].keys() == {"mllc", "all threads", "scikit-learn", "torchmetrics"}
-    assert [one["shape"] for one in found["alone"]] == [[400, 20], [500, 20]]
+    assert [one["shape"] for one in found["alone"]] == [[40000, 40], [50000, 40]]
     assert all(one["peak_over_scores"] > 1.5 for one in found["alone"]), "what is given is part of it"
-    assert "| 400 x 20 |" in capsys.readouterr().out
+    assert "| 40000 x 40 |" in capsys.readouterr().out
 
 
 @pytest.mark.slow
