@@ -11,6 +11,7 @@ from trained_runs import train
 from mllc.errors import ModelError, StoreError
 from mllc.export import onnx_file
 from mllc.export import write as write_module
+from mllc.export.formats import SUFFIXES
 from mllc.export.network import example_inputs
 from mllc.export.read import read
 from mllc.export.words import snippet
@@ -53,7 +54,7 @@ def applied(format, file, inputs):
 @pytest.mark.parametrize(("name", "format"), PAIRS)
 @pytest.mark.filterwarnings("ignore")  # of torch's exporters, when they are loaded
 def test_an_exported_model_answers_as_the_run_does(home, tmp_path, run_cli, name, format):
-    file = tmp_path / f"model{write_module.SUFFIXES[format]}"
+    file = tmp_path / f"model{SUFFIXES[format]}"
     code, out, err = run_cli("export", home / name, "--format", format, "--out", file)
     assert code == 0, err
     assert f"written: {file} ({format}, " in out
@@ -117,17 +118,23 @@ def test_a_file_that_is_there_is_kept(home, tmp_path, run_cli):
     assert read(file)(torch.zeros(1, 1, 24, 24, dtype=torch.uint8))[0].shape == (1, 90)
 
 
+def test_without_a_name_the_file_is_called_after_the_run(home, tmp_path, run_cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run_cli("export", home / "mlp", "--format", "safetensors")
+    assert (code, "mlp.safetensors" in out) == (0, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["mlp.safetensors"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["mlp", "--format", "tflite", "--out", "new"], "--format tflite: type torch_export, onnx or safetensors"),
-        (["mlp", "--format", "onnx"], "Missing option '--out'"),
         (["mlp", "--out", "new"], "Missing option '--format'"),
         (["mlp", "--format", "onnx", "--out", "no/where"], "there is no folder no"),
         (["mlp", "--format", "onnx", "--out", "mlp"], "is a folder; type the name of a file"),
-        ([".", "--format", "onnx", "--out", "new"], "holds 7 runs; type one of them"),
+        ([".", "--format", "onnx", "--out", "new.onnx"], "holds 7 runs; type one of them"),
         (["mlp", "--format", "torch_export", "--out", "new.onnx"], "end in .pt2; type --out new.pt2"),
-        (["/nowhere", "--format", "onnx", "--out", "new"], "/nowhere is not a folder"),
+        (["/nowhere", "--format", "onnx", "--out", "new.onnx"], "/nowhere is not a folder"),
     ],
 )
 def test_wrong_input_is_told(home, run_cli, monkeypatch, arguments, message):

@@ -95,7 +95,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
 ModelFormat = Annotated[
     str, typer.Option(help="torch_export, onnx or safetensors", autocompletion=complete_model_format)
 ]
-ModelOut = Annotated[Path, typer.Option(metavar="FILE", help="The file to write")]
+ModelOut = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The file to write [the run's name, in the current folder]")
+]
 BadImages = Annotated[
     str | None, typer.Option(metavar="error|skip", help="Of images that cannot be read [as in training]")
 ]

@@ -86,30 +86,34 @@ def predict(
 def export(
     run: opt.Run,
     format: opt.ModelFormat,
-    out: opt.ModelOut,
+    out: opt.ModelOut = None,
     force: opt.Overwrite = False,
     config_dir: opt.ConfigDir = None,
     allow_target: opt.Allow = None,
 ) -> None:
     """Write a trained model into one file for other programs.
 
-    mllc export runs/digits-zlpr-s0-0a1b2c3d4e5f --format onnx --out model.onnx
+    mllc export runs/digits-zlpr-s0-0a1b2c3d4e5f --format onnx
+    mllc export runs/digits-zlpr-s0-0a1b2c3d4e5f --format torch_export --out tagger.pt2
 
     Inputs are pixels or features, outputs scores and the labels predicted by the loss's own rule; label names and tuned
     thresholds are in the file's metadata.
     """
+    from mllc.export.formats import SUFFIXES, check_format, check_suffix
     from mllc.place import check_place, replacing
 
-    check_place("--out", out, "model")
+    check_format(format)
+    if out is None:
+        out = Path(run.absolute().name + SUFFIXES[format])
+    check_place("--out", out, "model" + SUFFIXES[format])
+    check_suffix(format, out)
     _keep(out, force)
     allow = opt.importable(allow_target, config_dir)
     _, folder = _announced(run)
     from mllc.export.words import told
-    from mllc.export.write import check_format, check_suffix, write
+    from mllc.export.write import write
     from mllc.trained import load
 
-    check_format(format)
-    check_suffix(format, out)
     trained = load(folder, device="cpu", allow=allow)
     interrupt.unwind()
     with replacing("--out", out) as partial:

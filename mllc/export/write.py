@@ -11,35 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mllc.errors import ConfigError, MllcError, ModelError
+from mllc.errors import MllcError, ModelError
 from mllc.export.about import KEY, about
 from mllc.export.network import Network, example_inputs
 from mllc.export.onnx_file import check_size, write_onnx
 from mllc.trained import Trained
-
-SUFFIXES = {"torch_export": ".pt2", "onnx": ".onnx", "safetensors": ".safetensors"}
-"""Format -> how the names of its files end."""
-
-
-def check_format(format: str) -> None:
-    """ConfigError for an unknown format, and for onnx where it is not installed."""
-    if format not in SUFFIXES:
-        raise ConfigError(f"--format {format}: type {', '.join([*SUFFIXES][:-1])} or {[*SUFFIXES][-1]}")
-    if format == "onnx":
-        try:
-            import onnx  # noqa: F401
-            import onnxscript  # noqa: F401
-        except ImportError as error:
-            raise ConfigError(f"--format onnx needs {error.name}: type pip install 'mllc[onnx]'") from None
-
-
-def check_suffix(format: str, file: Path) -> None:
-    """ConfigError for a name by which other programs, torch.export.load among them, would not know the format."""
-    suffix = SUFFIXES[format]
-    if file.suffix.lower() != suffix:
-        raise ConfigError(
-            f"--out {file}: files of --format {format} end in {suffix}; type --out {file.with_suffix(suffix)}"
-        )
 
 
 def write(trained: Trained, format: str, file: Path) -> None:
