@@ -1,6 +1,5 @@
 """The sides of sweep.py: which processes each starts, and what their clocks say of all 80 runs."""
 
-import ctypes
 import json
 import os
 import resource
@@ -9,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,18 @@ RUNS = len(LOSSES) * SEEDS
 HERE = Path(__file__).parent
 CLOCKS = ("wall", "processor")
 
-PR_SET_CHILD_SUBREAPER = 36
-"""Of Linux's prctl: orphaned descendants become children of this process."""
+TO_THE_LAST = """
+import ctypes, os, subprocess, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphaned descendants become children of this process
+code = subprocess.run(sys.argv[1:]).returncode
+try:
+    while True:
+        os.waitpid(-1, 0)
+except ChildProcessError:
+    sys.exit(code)
+"""
+"""Runs a command and waits for its last descendant, so that the seconds of workers are counted, too."""
 
 PEERS = {
     "process": "a plain PyTorch process per run, one after another, all threads",
@@ -51,12 +59,8 @@ def sweep(scene: Scene, folder: Path, epochs: int, out: Path, cache: Path, losse
     overrides = [words.replace("FOLDER", str(folder)) for words in scene.overrides]
     mine = (f"epochs={epochs}", f"batch_size={scene.batch_size}", "device=cpu", f"out={out}", f"cache={cache}")
     before = clocks()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # else the seconds of its workers would go to nobody
-    python("-m", "mllc", "sweep", *overrides, *mine, f"loss={','.join(losses)}", f"seed=range({SEEDS})")
-    with suppress(ChildProcessError):  # no more of them
-        while True:
-            os.waitpid(-1, 0)
+    words = (*overrides, *mine, f"loss={','.join(losses)}", f"seed=range({SEEDS})")
+    python("-c", TO_THE_LAST, sys.executable, "-m", "mllc", "sweep", *words)
     return dict(zip(CLOCKS, (after - then for after, then in zip(clocks(), before, strict=True)), strict=True))
 
 
