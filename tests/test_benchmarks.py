@@ -54,7 +54,8 @@ def test_epoch(script, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(epoch, "SCENES", {"tiny": tiny})
     found = epoch.main(["--epochs", "3", "--device", "cpu"])
     assert written(tmp_path) == found
-    assert all(one["median"] > 0 for one in found["seconds"]["tiny"].values())
+    assert found["seconds"]["tiny"].keys() == set(epoch.PARTS)
+    assert found["seconds"]["tiny"]["steps"]["median"] > 0  # the others may take less than a millisecond
     assert 0 < sum(one["median"] for one in found["share"]["tiny"].values()) < 1.2
     assert "| tiny |" in capsys.readouterr().out
 
