@@ -62,6 +62,11 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes:.3g} TB"
 
 
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def available_bytes(device: torch.device) -> int:
     """Memory that is free on the device; for the CPU what the system, or the container, hands out without swapping."""
     if device.type == "cuda":

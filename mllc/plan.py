@@ -33,7 +33,7 @@ def cohorts(configs: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """
     groups: dict[str, dict[str, dict[str, Any]]] = {}
     for config in configs:
-        group = groups.setdefault(json.dumps(shared_part(config), sort_keys=True), {})
+        group = groups.setdefault(config_key(shared_part(config)), {})
         group.setdefault(config_key(config), config)
     return [list(group.values()) for group in groups.values()]
 

@@ -1,7 +1,6 @@
 """Before training: what a sweep refers to is there, one batch goes through, and the GPU is not full already."""
 
 import gc
-import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +11,7 @@ from mllc.config.compose import build
 from mllc.engine.sequential import forward, train_step
 from mllc.errors import ConfigError
 from mllc.feed import Batch, Feed
-from mllc.plan import cohorts, shared_part
+from mllc.plan import cohorts, config_key, shared_part
 from mllc.replica import Replica, failing
 from mllc.trial import repeat_of, titles
 from mllc.wording import counted
@@ -27,7 +26,7 @@ def validate(configs: Sequence[Config], allow: Sequence[str]) -> None:
     for conf in configs:
         kind = {key: conf[key] for key in ("dataset", "backbone", "split", "device", "amp", "monitor")}
         kind["split"] = conf["split"] | {"fold": None}
-        kinds.setdefault(json.dumps(kind, sort_keys=True), []).append(conf)
+        kinds.setdefault(config_key(kind), []).append(conf)
     for group in kinds.values() if len(kinds) > 1 else ():
         check_first(group[0], allow)
     for group in reversed(kinds.values()) if len(kinds) > 1 else ():  # the first one last: its data set stays loaded
@@ -47,7 +46,7 @@ class Sharing:
 
     def of(self, conf: Config) -> tuple[Shared, str]:
         """See `share_or_say_why`."""
-        key = json.dumps(shared_part(conf), sort_keys=True)
+        key = config_key(shared_part(conf))
         if self._found is None or key != self._key:
             self._found = None  # lets the last cohort's features go before the next one's are made
             self._key, self._found = key, share_or_say_why(conf, self.allow)

@@ -1,6 +1,5 @@
 """How many processes train a sweep, and on what: as many as pay, and as there is memory for."""
 
-import os
 import resource
 import sys
 import time
@@ -13,7 +12,7 @@ import torch
 from mllc.build import Config, Shared, build_replica
 from mllc.data.rows import Selected
 from mllc.data.streamed import Streamed
-from mllc.device import available_bytes
+from mllc.device import available_bytes, cores
 from mllc.engine.sequential import train_step
 from mllc.engine.stacked import why_not
 from mllc.feed import Batch
@@ -76,9 +75,8 @@ def workforce(groups: Sequence[Sequence[Config]], trials: int, sharing: Sharing)
         number = gpus if gpus > 1 else _on_one_gpu(shared, conf, most)
         devices = tuple(f"cuda:{index}" for index in range(gpus)) if gpus > 1 else ()
     else:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         fit = available_bytes(shared.feed.device) // _worker_bytes(shared, conf, most)
-        number = min(cores, max(fit, 1)) if _seconds(shared, conf, trials) > WORTH_S else 1
+        number = min(cores(), max(fit, 1)) if _seconds(shared, conf, trials) > WORTH_S else 1
     number = min(number if wanted == "auto" else wanted, parts)
     return Workforce(number, cut, max(1, torch.get_num_threads() // number), devices)
 

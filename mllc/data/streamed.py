@@ -2,7 +2,6 @@
 
 import ctypes
 import multiprocessing
-import os
 import shutil
 import signal
 import sys
@@ -20,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from mllc.data.ahead import Arriving
 from mllc.data.image_files import pixels
+from mllc.device import cores
 from mllc.errors import DataError
 
 AHEAD_BYTES = 1 << 29
@@ -148,8 +148,7 @@ def _workers(batch_bytes: int, num_batches: int) -> tuple[int, int]:
     except OSError:
         ahead = AHEAD_BYTES
     fit = ahead // max(batch_bytes, 1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cores, num_batches, fit)
+    workers = min(cores(), num_batches, fit)
     return workers, 2 if fit >= 2 * workers else 1
 
 
