@@ -282,11 +282,16 @@ class TestWorkforce:
         conf = configs_of(tmp_path, "device=cpu", "backbone=mlp")[0]
         assert _on_one_gpu(Sharing(()).of(conf)[0], conf, 8) == 1
 
-    @pytest.mark.parametrize(("left", "busy"), [(0.0, 0.0), (0.05, 0.7)])
+    @pytest.mark.parametrize(("left", "busy"), [(0.0, 0.0), (60.0, 0.75)])
     def test_a_gpu_that_computes_on_when_all_is_launched_is_busy(self, monkeypatch, left, busy):
-        monkeypatch.setattr(torch.cuda, "synchronize", lambda _: time.sleep(left))
-        found = _busy(lambda _: time.sleep(0.002), [None] * 10, torch.device("cpu"))
-        assert busy <= found < busy + 0.2
+        clock = [0.0]
+
+        def takes(seconds):
+            clock[0] += seconds
+
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda _: takes(left))
+        monkeypatch.setattr("mllc.workforce.time.perf_counter", lambda: clock[0])
+        assert _busy(lambda _: takes(2.0), [None] * 10, torch.device("cpu")) == busy
 
     def test_a_cohort_is_not_cut_where_its_batches_are_computed(self, tmp_path):
         assert self.of(tmp_path, "workers=2").cut
