@@ -5,7 +5,8 @@ The way of a batch, top to bottom; imports point down only:
     cli          parse, call, print
     tune         searches each row's settings, repeats the best            proposals   what Optuna proposes for one row
     sweep        trains all, selects on validation, scores what was selected
-    pack         parts of a sweep in several processes; worker: one of them; workforce: how many
+    pack         parts of a sweep in several processes; worker: one of them; workforce: how many;
+                 forkserver: what they are forked from; preload: what that imports first
     run          cohorts of trials -> results: trains what is not done
     score        a trained replica -> its RunResult          screen      live progress; progress: how far a cohort is
     preflight    what a sweep refers to, tried before hours of training; trial: a config's id, folder and title

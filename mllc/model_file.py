@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mllc import records
@@ -49,10 +49,10 @@ class ModelFile:
 
     def to_json(self) -> str:
         """Strict JSON; ValueError for a number that is not finite."""
-        return json.dumps(asdict(self) | {"digest": self._digest()}, indent=1, allow_nan=False) + "\n"
+        return json.dumps(vars(self) | {"digest": self._digest()}, indent=1, allow_nan=False) + "\n"
 
     def _digest(self) -> str:
-        content = json.dumps(asdict(self) | {"digest": ""})
+        content = json.dumps(vars(self) | {"digest": ""})
         return hashlib.sha256(content.encode()).hexdigest()
 
     @classmethod

@@ -6,18 +6,16 @@ however it comes, is the workers' end.
 """
 
 import logging
-import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Self
 
-from mllc import run
+from mllc import forkserver, run
 from mllc.build import Config
 from mllc.plan import cohorts, config_key, share_out
 from mllc.preflight import Sharing
@@ -33,8 +31,6 @@ ENDING_S = 1.0
 """A worker whose pipe is closed leaves at once; one that does not is killed."""
 
 _log = logging.getLogger("mllc")
-_FORKSERVER = multiprocessing.get_context("forkserver")  # a process without threads, which imports PyTorch once
-_FORKSERVER.set_forkserver_preload(["mllc.worker"])
 
 
 class Crew:
@@ -155,10 +151,10 @@ class Worker:
 
     def __init__(self, threads: int, allow: tuple[str, ...], device: str | None) -> None:
         self.device = device
-        self.pipe, its = _FORKSERVER.Pipe()
+        self.pipe, its = forkserver.CONTEXT.Pipe()
         setup = Setup(os.getcwd(), dict(os.environ), _log.getEffectiveLevel(), threads, allow)
-        self._process = _FORKSERVER.Process(target=work, args=(its, setup))
-        with _deaf_to_ctrl_c():
+        self._process = forkserver.CONTEXT.Process(target=work, args=(its, setup))
+        with forkserver.deaf_to_ctrl_c():
             self._process.start()
         its.close()
 
@@ -196,14 +192,3 @@ class Worker:
             self._process.join()
         code = self._process.exitcode or 0
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended by itself, with exit code {code},"
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes that are started in it never hear of Ctrl-C, which reaches the whole group: their parent ends them."""
-    resource_tracker.ensure_running()  # which unblocks the signal once it is started
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -98,7 +98,7 @@ class RunFolder(Folder):
 
     def save_setup(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes config.yaml and environment.json."""
-        self.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
+        self.write("config.yaml", yaml.dump(dict(config), Dumper=yaml.CSafeDumper, sort_keys=False).encode())
         self.write("environment.json", (json.dumps(environment, indent=1) + "\n").encode())
 
     def config(self) -> dict[str, Any]:
@@ -152,9 +152,9 @@ class RunFolder(Folder):
             self.replacing(name) as temporary,
             temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows([row.get(column) for column in columns] for row in rows)
 
     def save_tensors(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
         """Writes NAME.safetensors; `about` travels as JSON in its header, so that both are replaced at once."""

@@ -11,7 +11,6 @@ import torch
 
 from mllc.build import Config, Shared, build_replica
 from mllc.data.rows import Selected
-from mllc.data.streamed import Streamed
 from mllc.device import available_bytes, cores
 from mllc.engine.sequential import train_step
 from mllc.engine.stacked import why_not
@@ -117,7 +116,7 @@ def _cheap_batches(shared: Shared) -> bool:
         inputs = inputs.rows
     if shared.feed.front.is_frozen:
         return shared.feed.kept is not None
-    return not isinstance(inputs, Streamed)
+    return not getattr(inputs, "decoded", False)
 
 
 def _worker_bytes(shared: Shared, conf: Config, trials: int) -> int:

@@ -12,7 +12,7 @@ import torch
 from test_run import EVERYTHING_RANDOM, TINY, Notes, assert_identical, configs_of, state_of
 from test_tune import left
 
-from mllc import tune
+from mllc import forkserver, tune
 from mllc.config.compose import expand
 from mllc.config.search import expand_tuned
 from mllc.errors import StoreError
@@ -309,3 +309,32 @@ def test_every_trial_is_in_one_part_and_none_is_much_longer(workers, number):
     for part in parts:
         ends[ends.index(min(ends))] += len(part)
     assert max(ends) <= -(-24 * number // workers) + workers
+
+
+@pytest.mark.parametrize(
+    ("trials", "settings", "started"),
+    [
+        (25, {}, True),
+        (24, {}, False),
+        (1, {"epochs": 1000}, False),
+        (25, {"workers": 1}, False),
+        (25, {"workers": 2}, True),
+        (25, {"device": "cuda:1"}, False),
+    ],
+)
+def test_a_long_sweep_has_pytorch_imported_for_its_workers_while_it_reads(monkeypatch, trials, settings, started):
+    calls = []
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: calls.append(True))
+    conf = {"epochs": 2, "workers": "auto", "device": "auto"} | settings
+    forkserver.start_early(conf, trials)
+    assert bool(calls) == started
+
+
+def test_workers_are_forked_from_what_has_all_imports_and_their_parent_has_no_more_than_it_needs():
+    code = "import sys, mllc.{}; print({{'torch._dynamo', 'torchvision', 'mllc.worker'}} & sys.modules.keys())"
+    parent, server = (
+        subprocess.run([sys.executable, "-c", code.format(name)], capture_output=True, text=True, check=True).stdout
+        for name in ("sweep", "preload")
+    )
+    assert eval(parent) == {"mllc.worker"}
+    assert eval(server) == {"torch._dynamo", "mllc.worker"}

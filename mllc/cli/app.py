@@ -1,6 +1,7 @@
 """The program that the commands join: its own options, and how errors end."""
 
 import errno
+import gc
 import os
 import sys
 from typing import Annotated, Any
@@ -70,6 +71,8 @@ def main() -> None:
         say(f"error: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
         say("This is not foreseen; run it again with --debug for the traceback")
         sys.exit(1)
+    finally:
+        gc.freeze()  # or the interpreter looks through the million objects of PyTorch, for half a second, as it ends
 
 
 def _drop_stdout() -> None:

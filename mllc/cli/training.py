@@ -57,6 +57,7 @@ def sweep(
     trials on validation, and the best are repeated with each seed (tune.*: conf/tune.yaml). A long sweep is trained by
     several processes at once; workers=1 keeps it to one, workers=N makes it N.
     """
+    from mllc import forkserver
     from mllc.config.search import expand_tuned
 
     tune, searches, configs = expand_tuned(overrides or [], config_dir, by=[key.strip() for key in by.split(",")])
@@ -66,6 +67,7 @@ def sweep(
 
     trials = sum(search.trials + len(search.seeds) for search in searches) + len(configs)
     _announce([*starts, *configs], trials)
+    forkserver.start_early([*starts, *configs][0], trials)
     from mllc.report import render
     from mllc.screen import Screen
 

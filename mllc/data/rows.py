@@ -1,7 +1,8 @@
 """Rows that are not one tensor in memory: a selection, an array mapped from disk, a sparse matrix.
 
 Rows may have methods of their own: `stream(batches, pin=...) -> Arriving` for reading ahead (see mllc.data.ahead), and
-`joined(others) -> Rows` for what is better than a view where all parts are of one type.
+`joined(others) -> Rows` for what is better than a view where all parts are of one type. `decoded` is True where every
+batch is decoded anew.
 """
 
 from collections.abc import Iterable, Sequence

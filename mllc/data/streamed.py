@@ -40,6 +40,8 @@ class Streamed:
     Asking raises DataError for an image that has no pixels.
     """
 
+    decoded = True
+
     def __init__(self, files: Sequence[Path], contents: Sequence[bytes], size: int, place: Callable[[int], str]):
         self._images, self._place = _Images(files, contents, size), place
 
