@@ -33,7 +33,7 @@ The way of a batch, top to bottom; imports point down only:
     schedules, seeding, monitors, writer, suggest, wording, advice
 
     result, study  what a run and a search leave behind    statistics  paired comparisons: arrays in, numbers out
-    types  what travels between the rooms    records  dataclasses as JSON    errors, foreign, interrupt
+    types  what travels between the rooms    records  dataclasses as JSON    errors, foreign, interrupt, digests
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,5 @@
 """From a config to what it names: the part a cohort shares, and the replica of each of its trials."""
 
-import hashlib
 import inspect
 import json
 import math
@@ -20,6 +19,7 @@ from mllc.data.augment import check_augmentation, is_random
 from mllc.data.splits import split_fingerprint
 from mllc.data.statistics import label_statistics
 from mllc.device import pick_device
+from mllc.digests import file_digest
 from mllc.errors import ConfigError, DataError
 from mllc.evaluate import evaluate_baselines
 from mllc.features import KeptFeatures
@@ -193,7 +193,7 @@ def file_fingerprints(conf: Config, allow: tuple[str, ...] = ()) -> dict[str, st
                 found[f"{group}.{key}"] = weights_fingerprint(node.get(key))
         source = inspect.getsourcefile(target(node, allow=allow))
         if source and node["_target_"].partition(".")[0] not in ("mllc", "torch", "torchvision"):
-            found[f"{group}._target_"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+            found[f"{group}._target_"] = file_digest(Path(source))
     return found
 
 

@@ -25,6 +25,7 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mllc.digests import file_digest
 from mllc.errors import StoreError
 from mllc.folder import Folder
 from mllc.model_file import ModelFile
@@ -182,8 +183,7 @@ class RunFolder(Folder):
     def digest(self, name: str) -> str:
         """SHA-256 of a file in the folder; StoreError where it cannot be read."""
         try:
-            with (self.path / name).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return file_digest(self.path / name)
         except OSError as error:
             raise StoreError(
                 f"{self.path / name} cannot be read ({error.strerror}); make the run again: {self.command()} --force"

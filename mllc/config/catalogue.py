@@ -130,6 +130,7 @@ def tune_file() -> Path:
     return conf_folder() / "tune.yaml"
 
 
+@cache
 def defaults(config_dir: Path | None = None) -> dict[str, str]:
     """The choice of each group where the command line names none."""
     file = config_file(config_dir)

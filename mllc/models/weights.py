@@ -1,6 +1,5 @@
 """Initial weights of a torchvision model: none, the published ones, or a local file."""
 
-import hashlib
 import re
 import urllib.error
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mllc.digests import file_digest
 from mllc.errors import ModelError
 
 TO_COME = "TO COME"
@@ -65,8 +65,7 @@ def weights_fingerprint(weights: str | None) -> str:
     if weights == "DEFAULT":
         return f"DEFAULT of torchvision {version('torchvision')}"
     try:
-        with Path(weights).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(Path(weights))
     except OSError as error:
         raise ModelError(_no_file(Path(weights), error)) from None
 
