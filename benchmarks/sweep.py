@@ -9,7 +9,7 @@ figures on test. Of each peer's 80 runs, which are alike in size, some are timed
 the time is multiplied by 80 over their number; the sides take turns to be first. Scenes: sweep_scenes.py.
 
     first           `mllc sweep` with an empty cache (images only); `sweep` is with what that left
-    further loss    what one more run costs `mllc sweep`: (16 losses - 1 loss) / 75 runs, over the bare arithmetic of
+    further loss    what one more run costs `mllc sweep`: (16 losses - 8 losses) / 40 runs, over the bare arithmetic of
                     its training: forward, loss, backward and step on tensors in memory
 """
 
@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace, scene: Scene, epochs: int, folder: Path
     counts = LONG_PEER_RUNS if scene.name == "frozen" and epochs > 10 else PEER_RUNS
     rounds: list[dict[str, dict[str, float]]] = []
     furthers, pairs = [], {side: [] for side in counts}
-    for number in range(options.rounds if epochs <= 10 else max(1, options.rounds // 2)):
+    for number in range(options.rounds if epochs <= 10 else -(-options.rounds // 2)):
         here = scratch / f"{scene.name}-{epochs}-{number}"
         seconds: dict[str, dict[str, float]] = {}
         if scene.size:
@@ -61,9 +61,9 @@ def measure(options: argparse.Namespace, scene: Scene, epochs: int, folder: Path
             runs = some_runs(2 if options.small else counts[side], number)
             found[side] = peer(side, scene, folder, epochs, here / side, runs)
             seconds[side] = {clock: found[side][clock] for clock in CLOCKS}
-        alone = sweep(scene, folder, epochs, here / "one", here / "cache", LOSSES[:1])
-        bare = arithmetic(scene, folder, epochs, here / "bare", LOSSES[1:])
-        each = (seconds["sweep"]["wall"] - alone["wall"]) / ((len(LOSSES) - 1) * SEEDS)
+        half = sweep(scene, folder, epochs, here / "half", here / "cache", LOSSES[::2])
+        bare = arithmetic(scene, folder, epochs, here / "bare", LOSSES[1::2])
+        each = (seconds["sweep"]["wall"] - half["wall"]) / (len(LOSSES[1::2]) * SEEDS)
         furthers.append({"each": each, "arithmetic": bare, "times": each / bare})
         ours = {(run.loss, run.seed): run.test for run in load([here / "runs"]).results}
         assert len(ours) == RUNS
