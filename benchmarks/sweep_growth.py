@@ -51,18 +51,29 @@ def slope(sizes: list[int], times: list[float]) -> float:
 def draw(found: dict[str, Any], file: Path) -> None:
     """A panel for each of what grows."""
     figure, axes = panels(2, 2, (7.5, 5.5), "Seconds of a sweep as one thing grows\nboth axes logarithmic; medians")
+    everything = [at["median"] for one in found["growth"].values() for at in one["seconds"].values()]
     for axis, color, (what, one) in zip([*axes[0], *axes[1]], COLORS, found["growth"].items(), strict=False):
         medians = [at["median"] for at in one["seconds"].values()]
         axis.loglog([int(size) for size in one["seconds"]], medians, "o-", color=color)
         axis.set_title(f"{what}: slope {one['slope']:.2f}", loc="left")
         axis.set_xlabel(what)
         axis.set_ylabel("s")
+        axis.set_ylim(min(everything) / 1.5, max(everything) * 1.5)
         axis.xaxis.set_major_locator(FixedLocator([int(size) for size in one["seconds"]]))
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for side in (axis.xaxis, axis.yaxis):
-            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}"))
             side.set_minor_formatter(NullFormatter())
     figure.savefig(file, dpi=150)
+
+
+def table(found: dict[str, Any]) -> str:
+    """Seconds at each size, and the slope, in Markdown."""
+    lines = ["| what grows | medians, s | slope |", "|---|---|--:|"]
+    for what, one in found["growth"].items():
+        times = ", ".join(f"{int(size):,}: {at['median']:.1f}" for size, at in one["seconds"].items())
+        lines.append(f"| {what} | {times} | {one['slope']:.2f} |")
+    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
@@ -82,6 +93,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         medians = {size: spread(values) for size, values in times.items()}
         found["growth"][what] = {"seconds": medians, "slope": slope(sizes, [one["median"] for one in medians.values()])}
         print(f"{what}: {found['growth'][what]}", flush=True)
+    print(table(found))
     file = write("sweep_growth", found)
     draw(found, file.with_suffix(".png"))
     print(f"written to {file}, {file.with_suffix('.png').name}")

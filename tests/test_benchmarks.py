@@ -357,6 +357,36 @@ def test_the_readme_shows_what_an_epoch_costs(file, script):
         assert scene["validation"]["median"] <= found["goal"]
 
 
+@results("order")
+def test_the_readme_shows_that_taking_turns_is_no_slower(file, script):
+    found = json.loads(file.read_text())
+    assert script("order").table(found) in (BENCHMARKS / "README.md").read_text()
+
+
+@results("sweep")
+def test_the_readme_shows_what_a_sweep_takes(file, script):
+    found, sweep = json.loads(file.read_text()), script("sweep")
+    assert sweep.table(found).strip() in (BENCHMARKS / "README.md").read_text()
+    assert found["scenes"].keys() == sweep.GOALS.keys()
+    readme = (BENCHMARKS.parent / "README.md").read_text()
+    for name in ("heads 5", "frozen 5"):
+        ours, theirs = (found["scenes"][name]["seconds"][side]["wall"]["median"] for side in ("sweep", "process"))
+        assert re.search(rf"\b{ours:.0f} s\b.{{0,80}}\b{theirs:.0f} s\b", readme, re.DOTALL), name
+    for name, goal in sweep.GOALS.items():
+        times = {side: one["wall"]["median"] for side, one in found["scenes"][name]["times_less"].items()}
+        assert times["process"] >= goal
+        assert times["lightning"] > times["process"]
+
+
+@results("sweep_growth")
+def test_the_readme_shows_how_a_sweep_grows(file, script):
+    found = json.loads(file.read_text())
+    text = (BENCHMARKS / "README.md").read_text()
+    assert script("sweep_growth").table(found) in text
+    assert f"results/{file.stem}.png" in text
+    assert file.with_suffix(".png").exists()
+
+
 @results("verdict")
 def test_the_readme_shows_what_statistics_cost(file, script):
     found = json.loads(file.read_text())
@@ -505,6 +535,16 @@ def test_sweep(script, tmp_path, monkeypatch, capsys):
     assert "| `mllc sweep` |" in capsys.readouterr().out
     assert sweep.main(["--table"]) == found
     assert str(tmp_path) not in json.dumps(found)
+
+
+@pytest.mark.slow
+def test_order(script, tmp_path, monkeypatch):
+    order = script("order")
+    monkeypatch.setattr(order, "SCENES", {"digits": ("dataset=digits", "dataset.samples=300")})
+    found = order.main(shlex.split("--epochs 1 --rounds 1 --trials 2"))
+    assert written(tmp_path) == found
+    assert "digits x 1" in found["scenes"]
+    assert "| digits | 1 | " in order.table(found)
 
 
 @pytest.mark.slow
