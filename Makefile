@@ -32,7 +32,7 @@ check: setup  ## Lint, format check, types, import directions
 	$(BIN)/lint-imports
 
 bench: setup  ## Run the benchmarks, writing benchmarks/results
-	for script in startup data data_reading train epoch cohort losses metrics verdict report demo; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in startup data data_reading train epoch order cohort losses metrics verdict report demo sweep_growth; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean:  ## Remove .venv, caches and build output (not runs/)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
