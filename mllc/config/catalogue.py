@@ -20,6 +20,9 @@ KINDS = {"losses": "loss", "datasets": "dataset", "sweeps": "sweep"} | {
 }
 """What `mllc list` can list -> its folder in conf/."""
 
+NOT_IN_IDENTITY = ("device", "engine", "compile", "workers", "out", "cache", "tracker")
+"""Top-level keys that say where and how a run happens and who is told of it, not what it is."""
+
 OF_EVERY_LOSS = ("name", "reduction", "rule", "threshold", "k")
 """Keys of a loss's YAML that are not settings of its own."""
 

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mllc.config import catalogue
-from mllc.config.catalogue import GROUPS
+from mllc.config.catalogue import GROUPS, NOT_IN_IDENTITY
 from mllc.config.composer import Config, composer
 from mllc.config.presets import key_of
 from mllc.config.targets import build, target
 from mllc.errors import ConfigError
 
 __all__ = ["build", "compose", "expand", "flat", "identity", "target"]
-
-NOT_IN_IDENTITY = ("device", "engine", "compile", "workers", "out", "cache", "tracker")
-"""Top-level keys that say where and how a run happens and who is told of it, not what it is."""
 
 NOT_IN_A_DATA_SET = ("cache", "download")
 """Settings of a data set that say how it is held or got, not what it is."""

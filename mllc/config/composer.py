@@ -142,8 +142,12 @@ class Composer:
         return [f"{override.key_or_group}={value}" for value in values]
 
     def trials(self, overrides: Sequence[str]) -> Iterator[tuple[str, ...]]:
-        """Every combination of the values of `overrides`."""
+        """Every combination of the values of `overrides`; ConfigError where some of them would be the same run."""
         values = [self.values(override) for override in merge(overrides)]
+        for each in values:
+            key = key_of(each[0])
+            if len(each) > 1 and key.split(".")[0] in catalogue.NOT_IN_IDENTITY:
+                raise ConfigError(f"{key}: {len(each)} values, but with each it would be the same run; type one")
         if math.prod(map(len, values)) > MOST_TRIALS:
             counts = " x ".join(f"{key_of(each[0])} ({len(each):,})" for each in values if len(each) > 1)
             raise ConfigError(
