@@ -277,7 +277,7 @@ def test_a_setting_that_a_tracker_does_not_take_ends_the_command(own, tmp_path):
 
 
 def test_it_is_nothing_to_compare_by(run_cli):
-    status, _, err = run_cli("sweep", "tracker=none,tensorboard", "--by", "tracker")
+    status, _, err = run_cli("sweep", "loss=bce,focal", "tracker=none", "--by", "tracker")
     assert status == 2
     assert "--by tracker: 'tracker' is not a setting of these runs" in err
 
