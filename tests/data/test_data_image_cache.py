@@ -550,7 +550,12 @@ def test_ctrl_c_ends_a_run_that_streams(folder):
     sizes = ["dataset.size=32", "batch_size=4", "epochs=1000", "device=cpu", f"out={folder}/runs"]
     command = [sys.executable, "-m", "mllc", "train", "dataset=images", *settings, *sizes]
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored in background jobs
     )
     children = f"/proc/{process.pid}/task/{process.pid}/children"
     give_up = time.monotonic() + 120
