@@ -16,8 +16,8 @@ CONTEXT.set_forkserver_preload(["mllc.preload"])
 
 def start_early(conf: Mapping[str, Any], trials: int) -> None:
     """Has the fork server of a sweep import PyTorch while this process does so and reads the data, if that may pay."""
-    likely = trials > 1 and trials * conf["epochs"] >= WORTH_EPOCHS and conf["device"] in ("auto", "cpu")
-    if conf["workers"] != 1 and likely:
+    long = trials > 1 and trials * conf["epochs"] >= WORTH_EPOCHS
+    if long and conf["workers"] != 1 and conf["device"] in ("auto", "cpu"):
         with deaf_to_ctrl_c():
             forkserver.ensure_running()
 

@@ -361,6 +361,7 @@ def test_the_readme_shows_what_an_epoch_costs(file, script):
 def test_the_readme_shows_that_taking_turns_is_no_slower(file, script):
     found = json.loads(file.read_text())
     assert script("order").table(found) in (BENCHMARKS / "README.md").read_text()
+    assert all(one["times longer"]["median"] >= 1 for one in found["scenes"].values())
 
 
 @results("sweep")
